@@ -18,6 +18,7 @@
 #ifndef HTTP_H
 #define HTTP_H
 
+#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,27 +26,27 @@
 
 /* Errors. http_reason() has a sentence for each. */
 enum http_error {
-    HTTP_SYSTEM = -1,       /* a system call failed, errno says how */
-    HTTP_CLOSED = -2,       /* closed before the first byte of a message */
-    HTTP_TRUNCATED = -3,    /* closed inside a message */
-    HTTP_STATUS_LINE = -4,  /* section 4 */
-    HTTP_FIELD_LINE = -5,   /* section 5 */
-    HTTP_LINE = -6,         /* control byte, bare CR or bare LF */
-    HTTP_TOO_LONG = -7,     /* a line, a head or a trailer section */
-    HTTP_FIELDS = -8,       /* more than HTTP_FIELDS_MAX */
-    HTTP_LENGTH = -9,       /* Content-Length: section 6.2 */
-    HTTP_CODING = -10,      /* Transfer-Encoding: section 6.1 */
-    HTTP_UNFRAMED = -11,    /* neither: completeness cannot be known */
-    HTTP_CHUNK = -12,       /* section 7.1 */
-    HTTP_BODY = -13,        /* larger than HTTP_BODY_BYTES_MAX */
-    HTTP_INTERIM = -14,     /* 101, or more than HTTP_INTERIM_MAX 1xx */
-    HTTP_EARLY = -15,       /* the peer spoke or left before our end */
-    HTTP_TIMEOUT = -16,     /* the rest of an early reply did not come */
-    HTTP_HOST = -17,        /* of an endpoint, as are the next two */
+    HTTP_SYSTEM = -1,      /* a system call failed, errno says how */
+    HTTP_CLOSED = -2,      /* closed before the first byte of a message */
+    HTTP_TRUNCATED = -3,   /* closed inside a message */
+    HTTP_STATUS_LINE = -4, /* section 4 */
+    HTTP_FIELD_LINE = -5,  /* section 5 */
+    HTTP_LINE = -6,        /* control byte, bare CR or bare LF */
+    HTTP_TOO_LONG = -7,    /* a line, a head or a trailer section */
+    HTTP_FIELDS = -8,      /* more than HTTP_FIELDS_MAX */
+    HTTP_LENGTH = -9,      /* Content-Length: section 6.2 */
+    HTTP_CODING = -10,     /* Transfer-Encoding: section 6.1 */
+    HTTP_UNFRAMED = -11,   /* neither: completeness cannot be known */
+    HTTP_CHUNK = -12,      /* section 7.1 */
+    HTTP_BODY = -13,       /* larger than HTTP_BODY_BYTES_MAX */
+    HTTP_INTERIM = -14,    /* 101, or more than HTTP_INTERIM_MAX 1xx */
+    HTTP_EARLY = -15,      /* the peer spoke or left before our end */
+    HTTP_TIMEOUT = -16,    /* the rest of an early reply did not come */
+    HTTP_HOST = -17,       /* of an endpoint, as are the next two */
     HTTP_PORT = -18,
     HTTP_PATH = -19,
-    HTTP_HEADER = -20,      /* the handler gave a bad status or header */
-    HTTP_FAILED = -21       /* the handler called http_fail() */
+    HTTP_HEADER = -20, /* the handler gave a bad status or header */
+    HTTP_FAILED = -21  /* the handler called http_fail() */
 };
 
 /* What an error means, for people; "" for a value that is none. */
@@ -58,12 +59,12 @@ const char *http_reason(int error);
 #define HTTP_FIELDS_MAX     128
 #define HTTP_INTERIM_MAX    16
 /* Lambda's own bound for an event: 6 MiB and 100 bytes. */
-#define HTTP_BODY_BYTES_MAX 6291556
+#define HTTP_BODY_BYTES_MAX       6291556
 #define HTTP_CHUNK_LINE_BYTES_MAX 256
 #define HTTP_TRAILER_BYTES_MAX    8192
 /* Head and body, and beside them the longest run of bytes that the reader
  * must see whole before it can drop them: a trailer section. */
-#define HTTP_MESSAGE_BYTES_MAX                                                 \
+#define HTTP_MESSAGE_BYTES_MAX \
     (HTTP_HEAD_BYTES_MAX + HTTP_BODY_BYTES_MAX + HTTP_TRAILER_BYTES_MAX)
 #define HTTP_HOST_BYTES_MAX 255
 #define HTTP_PATH_BYTES_MAX 1024
@@ -73,19 +74,21 @@ const char *http_reason(int error);
 #define HTTP_PIECE_BYTES_MAX 16384
 /* Headers and cookies of an answer. As JSON at most twice that, and so below
  * the 16 KB in which API Gateway looks for the end of the prelude. */
-#define HTTP_ANSWER_BYTES_MAX 4096
+#define HTTP_ANSWER_BYTES_MAX  4096
+#define HTTP_PRELUDE_BYTES_MAX (2 * HTTP_ANSWER_BYTES_MAX + 64)
 /* Base64 makes it 3,600 bytes: with names and type, below the 4 KiB of trailer
  * section that Lambda's side can read. */
-#define HTTP_ERROR_BYTES_MAX 2700
-#define HTTP_ERROR_TYPE_BYTES_MAX 64
+#define HTTP_ERROR_BYTES_MAX        2700
+#define HTTP_ERROR_TYPE_BYTES_MAX   64
+#define HTTP_TRAILER_BYTES_SENT_MAX 4096
 
 /*
  * Message: reads one response, however its bytes arrive
  */
 
 struct http_field {
-    const char *name;
-    const char *value; /* without the white space around it */
+    char *name;
+    char *value; /* without the white space around it */
 };
 
 /* A response while and after it is read. The caller stores bytes at
@@ -98,7 +101,6 @@ struct http_message {
     size_t taken; /* bytes already dropped from before `at` */
     int state;
     int interim;
-    int minor; /* of the version: HTTP/1.minor */
     int chunked;
     size_t left; /* of the body, the chunk or the trailer section */
 
@@ -119,25 +121,41 @@ void http_message_start(struct http_message *m, char *buffer);
  * place: sections 4 to 7. */
 int http_parse(struct http_message *m);
 
-/* The value of the first field of that name, in any case of letters; NULL when
- * there is none. Trailer fields are never among them (section 7.1.2). */
-const char *http_field(const struct http_message *m, const char *name);
+/* The value of the first field of that name; NULL when there is none. Trailer
+ * fields are never among them (section 7.1.2). */
+char *http_field(const struct http_message *m, const char *name);
+
+/* Whether two names, not empty, are equal in any case of letters. */
+int http_same(const char *a, const char *b);
 
 /*
  * Pure functions
  */
 
-/* Text being composed. What does not fit is left out, and `full` set. */
+/* Text being composed, always a string. What does not fit is left out whole,
+ * and `full` set. */
 struct http_text {
     char *bytes;
-    size_t size;
+    size_t size; /* with room for the NUL */
     size_t length;
     int full;
+    struct http_stream *stream; /* NULL, or where it all goes instead */
 };
 
-void http_append(struct http_text *t, const char *text);
-void http_append_bytes(struct http_text *t, const char *bytes, size_t length);
-void http_append_number(struct http_text *t, int64_t number);
+void http_append(struct http_text *t, const char *bytes, size_t length);
+
+/* As printf, of which it knows %s, %.*s, %ld and %lx. */
+#ifdef __GNUC__
+#define HTTP_PRINTF(n) __attribute__((format(printf, n, n + 1)))
+#else
+#define HTTP_PRINTF(n)
+#endif
+void http_format(struct http_text *t, const char *format, ...) HTTP_PRINTF(2);
+void http_format_list(struct http_text *t, const char *format, va_list list);
+
+/* Reads the decimal number that `text` begins with, at most `limit`; gives its
+ * end, or NULL when there is none. */
+const char *http_decimal(const char *text, int64_t limit, int64_t *number);
 
 /* Base64 (RFC 4648, section 4), padded. Encoding writes 4 bytes for each 3
  * begun and gives their number. Decoding may be in place; it gives the number
@@ -150,9 +168,9 @@ int64_t http_base64_decode(char *out, const char *text, size_t length);
  * others. The text must outlive the endpoint. */
 struct http_endpoint {
     const char *host; /* and port, as they stand: the Host header */
-    size_t host_length;
+    int host_length;
+    int path_length;
     const char *path; /* without its last slash */
-    size_t path_length;
     unsigned char address[4];
     unsigned char port[2]; /* both in network byte order */
 };
@@ -222,8 +240,9 @@ int http_end(struct http_stream *s, const char *json, size_t length);
  *
  * One file with two functions, handler_init() and handler_invoke(). It sees
  * this section and json.h. Without a C library (plain `make` on Linux) it may
- * call the functions of both headers, and these: clock_gettime, getenv,
- * memchr, memcmp, memcpy, memmove, memset, nanosleep, read, strlen, write.
+ * call the functions of both headers, and these: clock_gettime, close, getenv,
+ * memchr, memcmp, memcpy, memmove, memset, nanosleep, openat, read, strcmp,
+ * strlen, strncmp, write.
  * `make HOSTED=1` gives it a whole C library.
  */
 
@@ -272,6 +291,10 @@ int http_write(struct http_stream *out, const void *bytes, size_t length);
  * it leaves with the end of the response, in one system call. */
 int http_put(struct http_stream *out, const void *bytes, size_t length);
 
+/* As http_put(), of text formatted as by printf with no more than %s, %.*s, %ld
+ * and %lx. */
+int http_print(struct http_stream *out, const char *format, ...) HTTP_PRINTF(2);
+
 /* Sends what is gathered as a chunk; with nothing gathered, the head alone if
  * that has not left. */
 int http_flush(struct http_stream *out);
@@ -282,7 +305,8 @@ int http_look(struct http_stream *out);
 
 /* Fails. `type` is Category.Reason of letters, digits and dots ("Function."
  * and "Runtime." are the categories that Lambda keeps); `message` is for
- * people, UTF-8, and cut when long. Always gives HTTP_FAILED. */
+ * people, UTF-8, and cut when long. Gives HTTP_FAILED, or the error that the
+ * stream has already. */
 int http_fail(struct http_stream *out, const char *type, const char *message);
 
 /* Milliseconds until the deadline, below 0 after it; INT64_MAX without one. */

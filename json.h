@@ -43,8 +43,8 @@ enum json_type {
 /* One bit of the reader's stack a level. */
 #define JSON_DEPTH_MAX 64
 
-/* Room for any int64_t with a sign and a decimal point. */
-#define JSON_NUMBER_BYTES_MAX 24
+/* For json_equal(): no text that it is asked for is longer. */
+#define JSON_NAME_BYTES_MAX 32
 
 /* A slice of the text. A string or name is given without its quotes and
  * still escaped; a number verbatim. */
@@ -81,7 +81,8 @@ int json_object(struct json_reader *r, char *text, size_t length);
 int json_member(struct json_reader *r, struct json_token *name,
                 struct json_token *value);
 
-/* Whether a string or name, decoded, equals `text`. */
+/* Whether a string or name, decoded, equals `text`, which is of at most
+ * JSON_NAME_BYTES_MAX bytes. */
 int json_equal(const struct json_token *string, const char *text);
 
 /* Decodes a string or name into `out`, in UTF-8; gives the number of bytes,
@@ -89,21 +90,17 @@ int json_equal(const struct json_token *string, const char *text);
  * decoding in place ends its life as JSON. */
 size_t json_decode(const struct json_token *string, char *out);
 
-/* Reads `length` bytes, which must be one JSON number (RFC 8259, section 6),
- * as a fixed-point integer: "0.25" with 9 decimals is 250000000. Digits beyond
- * are rounded away from zero, so that a value outside a range never rounds
- * into it. 0, JSON_TYPE when it is not a number, JSON_RANGE. */
-int json_decimal(const char *text, size_t length, int decimals, int64_t *value);
-
-/* The reverse: writes `value` with `decimals` digits after the point (none and
- * no point for 0); gives the number of bytes. */
-size_t json_number(char out[JSON_NUMBER_BYTES_MAX], int64_t value,
-                   int decimals);
+/* Reads a text that must be one JSON number (section 6) as a fixed-point
+ * integer: "0.25" with 9 decimals is 250000000. Digits beyond are rounded away
+ * from zero, so that a value outside a range never rounds into it. The token's
+ * type does not matter: a decoded string will do. 0, JSON_TYPE when it is not
+ * a number, JSON_RANGE when the result has more than 18 digits. */
+int json_decimal(const struct json_token *token, int decimals, int64_t *value);
 
 /* Escapes text for the inside of a JSON string (section 7): as many whole
  * characters as fit in `size` bytes of `out`. Gives the number of bytes
  * written, and in `taken` the number read. What is not UTF-8 leaves as U+FFFD,
- * a byte each. */
+ * one a byte. */
 size_t json_escape(char *out, size_t size, const char *text, size_t length,
                    size_t *taken);
 

@@ -1,0 +1,96 @@
+# rawstream. `make help` lists the targets.
+#
+# CC, CFLAGS and LDFLAGS are yours. What the build itself needs stands in
+# variables of other names, after yours.
+
+HANDLER = handler.c
+CFLAGS = -Os
+PORT = 8080
+
+WARNINGS = -Wall -Wextra -Wconversion -Wshadow -Wcast-qual \
+    -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wundef
+C11 = -std=c11 -D_POSIX_C_SOURCE=200809L -I. $(WARNINGS)
+CORE = bootstrap.c http.c json.c
+HEADERS = http.h json.h
+
+# Without a C library. No stack protector: its canary lives in storage that a C
+# library sets up. No jump tables: their entries would need relocations.
+FREESTANDING = -ffreestanding -fPIE -fvisibility=hidden -fomit-frame-pointer \
+    -fno-stack-protector -U_FORTIFY_SOURCE -fno-jump-tables -fno-ident \
+    -fno-asynchronous-unwind-tables -fno-unwind-tables \
+    -ffunction-sections -fdata-sections \
+    -nostdlib -static-pie -s -Wl,--gc-sections -Wl,--build-id=none \
+    -Wl,-z,noexecstack -Wl,-z,noseparate-code -Wl,-z,norelro
+
+MACHINE := $(shell $(CC) -dumpmachine 2>/dev/null)
+ifeq ($(filter x86_64-%linux% aarch64-%linux%,$(subst -gnu,,$(MACHINE))),)
+ifndef HOSTED
+$(info no libc-free build for $(or $(MACHINE),$(CC)): building with its C library)
+HOSTED = 1
+endif
+endif
+ifdef HOSTED
+PRODUCT = build/hosted/bootstrap
+BUILD =
+else
+PRODUCT = bootstrap
+BUILD = $(FREESTANDING)
+endif
+COMPILE = $(CC) $(CFLAGS) $(C11) $(BUILD)
+
+all: $(PRODUCT)
+
+# A file that changes when what it tells changes: the compiler, the flags and
+# the handler of the last build.
+build/%.command: FORCE
+	@mkdir -p $(@D)
+	@printf '%s\n' "$(subst ",\",$(COMPILE) $(LDFLAGS) $(HANDLER))" >$@.new
+	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+
+$(PRODUCT): $(CORE) $(HANDLER) $(HEADERS) build/$(PRODUCT).command
+	@mkdir -p $(@D)
+	$(COMPILE) -o $@ $(CORE) $(HANDLER) $(LDFLAGS)
+
+# The local Lambda
+
+build/lambda: test/lambda.c $(wildcard test/lambda/*)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(C11) -o $@ test/lambda.c $(wildcard test/lambda/*.c) $(LDFLAGS)
+
+run: $(PRODUCT) build/lambda
+	@build/lambda --invoke '{"delay":0.2}' -- ./$(PRODUCT)
+
+serve: $(PRODUCT) build/lambda
+	@build/lambda --port $(PORT) -- ./$(PRODUCT)
+
+# Deployment
+
+zip: function.zip
+
+# Only the name, the bytes and the mode of the file count: not when, where and
+# by whom it is made.
+function.zip: $(PRODUCT)
+	@command -v zip >/dev/null || { echo 'make zip needs the program zip' >&2; exit 1; }
+	@rm -rf $@ build/zip && mkdir -p build/zip
+	@cp $(PRODUCT) build/zip/bootstrap && chmod 0755 build/zip/bootstrap
+	@TZ=UTC touch -t 198001010000 build/zip/bootstrap
+	@cd build/zip && TZ=UTC zip -q -9 -X ../../$@ bootstrap
+	@wc -c $@
+
+clean:
+	rm -rf build bootstrap function.zip
+
+help:
+	@echo 'make             ./bootstrap: the runtime with handler.c, no C library in it'
+	@echo 'make run         one invocation in a local Lambda: words, one by one'
+	@echo 'make serve       a local Function URL on http://127.0.0.1:$(PORT) (PORT=)'
+	@echo 'make test        the tests: a C compiler and make are all they need'
+	@echo 'make zip         function.zip, to be uploaded'
+	@echo 'make clean       removes what was built'
+	@echo
+	@echo 'HANDLER=mine.c   builds with your handler'
+	@echo 'HOSTED=1         builds with the C library: build/hosted/bootstrap'
+	@echo 'CC= CFLAGS= LDFLAGS= as usual'
+
+FORCE:
+.PHONY: all run serve zip clean help FORCE

@@ -1,0 +1,822 @@
+/*
+ * bootstrap.c - what happens between the kernel and the handler
+ *
+ * In Lambda (AWS_LAMBDA_RUNTIME_API is set): ask for an event, call the
+ * handler, report, and again. By hand: call the handler once.
+ */
+#include "http.h"
+#include "json.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Faults in a row after which the process ends: Lambda then starts another. */
+#define FAULTS_MAX 5
+/* Doubled with each fault in a row: 20, 40, 80, 160 ms. */
+#define BACK_OFF_MS 20
+/* What an early answer may take: the peer has begun to give it. */
+#define EARLY_ANSWER_MS 1000
+
+static struct http_connection connection = {.fd = -1};
+static struct http_message message;
+static struct http_stream stream;
+static char input[HTTP_MESSAGE_BYTES_MAX];
+static int faults;
+
+/* Time */
+
+static int64_t clock_ns(clockid_t clock)
+{
+    struct timespec t = {0, 0};
+
+    (void)clock_gettime(clock, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+int64_t http_time_left_ms(const struct invocation *in)
+{
+    if (in->deadline_ms == 0)
+        return INT64_MAX;
+    return in->deadline_ms - clock_ns(CLOCK_REALTIME) / 1000000;
+}
+
+static void pause_ms(long ms)
+{
+    struct timespec t = {.tv_sec = 0, .tv_nsec = ms * 1000000};
+
+    while (nanosleep(&t, &t) < 0 && errno == EINTR)
+        continue;
+}
+
+/* Logging: a line, and a system call, for each fault */
+
+static void say(const char *format, ...) HTTP_PRINTF(1);
+
+static void say(const char *format, ...)
+{
+    char bytes[HTTP_ERROR_BYTES_MAX + 256];
+    struct http_text t = {.bytes = bytes, .size = sizeof bytes};
+    va_list list;
+
+    va_start(list, format);
+    http_format(&t, "rawstream: ");
+    http_format_list(&t, format, list);
+    http_format(&t, "\n");
+    va_end(list);
+    if (write(2, bytes, t.length) < 0)
+        return; /* nobody is there to be told */
+}
+
+static const char *system_reason(int error)
+{
+    if (error == ECONNREFUSED)
+        return "connection refused";
+    if (error == ECONNRESET)
+        return "connection reset";
+    if (error == EPIPE)
+        return "closed by its reader";
+    if (error == ENOENT)
+        return "no such file";
+    if (error == EMFILE || error == ENFILE)
+        return "too many open files";
+    return "system call failed";
+}
+
+/* Drops the connection, says why, and waits before the next try, or ends. */
+static void fault(const char *what, const char *id, int rc)
+{
+    char bytes[96];
+    struct http_text t = {.bytes = bytes, .size = sizeof bytes};
+    const char *end = "";
+
+    if (rc > 0)
+        http_format(&t, "status %ld", (long)rc);
+    else if (rc == HTTP_SYSTEM)
+        http_format(&t, "%s, errno %ld", system_reason(errno), (long)errno);
+    else
+        http_format(&t, "%s", http_reason(rc));
+    if (rc <= HTTP_STATUS_LINE && rc >= HTTP_INTERIM)
+        http_format(&t, " at byte %ld", (long)(message.taken + message.at));
+    http_close(&connection);
+    faults++;
+    if (rc == 500)
+        end = ", which is final: giving up";
+    else if (faults == FAULTS_MAX)
+        end = ", the fifth fault in a row: giving up";
+    say("%s%s: %s%s", what, id, bytes, end);
+    if (*end)
+        _exit(1);
+    pause_ms(BACK_OFF_MS << (faults - 1));
+}
+
+/* Errors of the handler */
+
+/* {"errorMessage":...,"errorType":...,"stackTrace":[]}, at most
+ * HTTP_ERROR_BYTES_MAX bytes and a NUL: the message gives way. */
+static size_t error_json(char *out)
+{
+    struct http_text t = {.bytes = out, .size = HTTP_ERROR_BYTES_MAX + 1};
+    size_t taken, around = HTTP_ERROR_TYPE_BYTES_MAX + 64;
+
+    http_format(&t, "{\"errorMessage\":\"");
+    t.length += json_escape(out + t.length, HTTP_ERROR_BYTES_MAX - around,
+                            stream.error_message, strlen(stream.error_message),
+                            &taken);
+    http_format(&t, "\",\"errorType\":\"%s\",\"stackTrace\":[]}",
+                stream.error_type);
+    return t.length;
+}
+
+/* Whether the handler failed, by its own word (rc) or by what it did with the
+ * stream; a failure without a name is given one. */
+static int failed(int rc)
+{
+    if (rc >= 0 && stream.error == 0)
+        return 0;
+    if (stream.error == HTTP_HEADER)
+        (void)http_fail(&stream, "Function.InvalidResponse",
+                        http_reason(HTTP_HEADER));
+    if (stream.error == 0)
+        (void)http_fail(&stream, "Function.Unknown", http_reason(HTTP_FAILED));
+    return 1;
+}
+
+/* Brings an invocation to its end; rc is what the handler gave.
+ *
+ *   the handler         | nothing has left yet | the head has left
+ *   --------------------+----------------------+---------------------
+ *   succeeded           | head, last chunk     | last chunk
+ *   failed              | /error               | last chunk, trailers
+ *   lost its connection | nothing              | nothing
+ *
+ * 0 when all is sent; by hand, when the handler succeeded. */
+static int conclude(int rc)
+{
+    char json[HTTP_ERROR_BYTES_MAX + 1];
+    size_t length;
+
+    if (!failed(rc))
+        return http_end(&stream, NULL, 0);
+    if (stream.error > HTTP_HEADER)
+        return stream.error;
+    length = error_json(json);
+    rc = stream.begun ? http_end(&stream, json, length) : 0;
+    if (!stream.connection) {
+        json[length] = '\n';
+        if (rc < 0 || write(2, json, length + 1) < 0)
+            return rc;
+        return HTTP_FAILED;
+    }
+    say("%s: %s", stream.id, json);
+    if (!stream.begun)
+        rc = http_post_error(&connection, stream.id, stream.invocation_id,
+                             stream.error_type, json, length);
+    return rc;
+}
+
+/* In Lambda */
+
+/* The value of a field that is to be sent back: "" when there is none, NULL
+ * when it is given twice with a difference, is too long, or has a byte that
+ * is not visible ASCII (with `strict`: not a letter, digit or hyphen). */
+static const char *id_field(const char *name, int strict)
+{
+    const char *value = NULL, *p;
+
+    for (unsigned i = 0; i < message.field_count; i++) {
+        if (!http_same(message.fields[i].name, name))
+            continue;
+        if (value && strcmp(value, message.fields[i].value) != 0)
+            return NULL;
+        value = message.fields[i].value;
+    }
+    if (!value)
+        return "";
+    for (p = value; *p; p++) {
+        int letter = (*p | 0x20) >= 'a' && (*p | 0x20) <= 'z';
+
+        if (*p <= ' ' || *p > '~')
+            return NULL;
+        if (strict && !letter && !(*p >= '0' && *p <= '9') && *p != '-')
+            return NULL;
+    }
+    return p - value <= HTTP_ID_BYTES_MAX ? value : NULL;
+}
+
+static const char *text_field(const char *name)
+{
+    const char *value = http_field(&message, name);
+
+    return value ? value : "";
+}
+
+/* Lambda-Runtime-Deadline-Ms; 0 for what cannot be one. */
+static int64_t deadline_field(void)
+{
+    int64_t ms;
+    const char *end = http_decimal(text_field("Lambda-Runtime-Deadline-Ms"),
+                                   INT64_MAX - 9, &ms);
+
+    return end && *end == '\0' ? ms : 0;
+}
+
+#if __STDC_HOSTED__
+/* For what else in the process takes part in X-Ray. */
+static void set_trace_id(const char *trace_id)
+{
+    if (*trace_id)
+        (void)setenv("_X_AMZN_TRACE_ID", trace_id, 1);
+    else
+        (void)unsetenv("_X_AMZN_TRACE_ID");
+}
+#else
+static void set_trace_id(const char *trace_id)
+{
+    (void)trace_id;
+}
+#endif
+
+/* Reads what the Runtime API answers to a request; `sent` tells whether that
+ * left whole. Anything but success is a fault. */
+static void settle(const char *what, const char *id, int sent)
+{
+    int rc = sent, saved = errno;
+
+    http_message_start(&message, input);
+    if (connection.fd >= 0)
+        rc = http_receive(&connection, &message,
+                          sent < 0 ? EARLY_ANSWER_MS : -1);
+    if (rc == 0 && (sent < 0 || message.status / 100 != 2)) {
+        rc = message.status;
+    } else if (sent < 0) {
+        rc = sent;
+        errno = saved;
+    }
+    if (rc != 0)
+        fault(what, id, rc);
+}
+
+static void invoke(void)
+{
+    const char *request_id = id_field("Lambda-Runtime-Aws-Request-Id", 1);
+    const char *invocation_id = id_field("Lambda-Runtime-Invocation-Id", 0);
+    char id[HTTP_ID_BYTES_MAX + 1]; /* outlives the message, for the log */
+    struct invocation in = {
+        .request_id = id,
+        .function_arn = text_field("Lambda-Runtime-Invoked-Function-Arn"),
+        .trace_id = text_field("Lambda-Runtime-Trace-Id"),
+        .client_context = text_field("Lambda-Runtime-Client-Context"),
+        .cognito_identity = text_field("Lambda-Runtime-Cognito-Identity"),
+        .tenant_id = text_field("Lambda-Runtime-Aws-Tenant-Id"),
+        .deadline_ms = deadline_field(),
+        .event = message.buffer + message.body,
+        .event_length = message.body_length,
+    };
+
+    if (!request_id || !*request_id) {
+        fault("GET /next: request id missing or malformed", "", 200);
+        return;
+    }
+    faults = 0;
+    memcpy(id, request_id, strlen(request_id) + 1);
+    if (!invocation_id) {
+        say("%s: Lambda-Runtime-Invocation-Id malformed, not echoed", id);
+        invocation_id = "";
+    }
+    set_trace_id(in.trace_id);
+    http_start(&stream, &connection, id, invocation_id);
+    settle("POST for ", id, conclude(handler_invoke(&in, &stream)));
+}
+
+static int serve(const char *api)
+{
+    int rc = http_endpoint_parse(&connection.endpoint, api);
+    char json[HTTP_ERROR_BYTES_MAX + 1];
+    size_t length;
+
+    if (rc < 0) {
+        say("AWS_LAMBDA_RUNTIME_API: %s: expected HOST:PORT, such as "
+            "127.0.0.1:9001",
+            http_reason(rc));
+        return 1;
+    }
+    message.buffer = input;
+    http_start(&stream, &connection, "", "");
+    if (failed(handler_init(&stream))) {
+        length = error_json(json);
+        say("init: %s", json);
+        faults = FAULTS_MAX - 1; /* a fault now is the last */
+        settle("POST /init/error", "",
+               http_post_error(&connection, NULL, "", stream.error_type, json,
+                               length));
+        return 1;
+    }
+    for (;;) {
+        rc = http_next(&connection, &message);
+        if (rc == 0 && message.status == 200)
+            invoke();
+        else
+            fault("GET /next", "", rc < 0 ? rc : message.status);
+    }
+}
+
+/* By hand */
+
+static const char usage[] =
+    "usage: bootstrap [--delay S] [--format json|text|sse] [--sentence S]\n"
+    "                 [--event FILE|-]\n"
+    "\n"
+    "Calls the handler once, as Lambda would, and prints its response.\n"
+    "\n"
+    "  --event FILE   the event, a JSON object (default {}); - reads standard\n"
+    "                 input; a Function URL's event gives an HTTP answer\n"
+    "  --delay S      seconds between words, 0 to 900\n"
+    "  --format F     json, text or sse\n"
+    "  --sentence S   the words; these three override members of the event\n"
+    "  --help, --version\n"
+    "\n"
+    "With AWS_LAMBDA_RUNTIME_API set it serves that address instead, as in\n"
+    "Lambda, and ignores its arguments.\n";
+
+static int print(int fd, const char *text)
+{
+    return write(fd, text, strlen(text)) < 0;
+}
+
+_Noreturn static void usage_error(const char *what, const char *wrong)
+{
+    say("%s: %s", what, wrong);
+    (void)print(2, usage);
+    _exit(2);
+}
+
+/* The options with a value; the first MEMBERS of them are members of the
+ * event, and so are their names without the hyphens. */
+enum { DELAY, FORMAT, SENTENCE, EVENT, OPTIONS, MEMBERS = EVENT };
+
+static const char option_names[] = "--delay\0--format\0--sentence\0--event";
+
+/* Takes the option at argv[0], "--name value" or "--name=value"; gives the
+ * number of arguments it took. */
+static int take_option(char **values, char **argv)
+{
+    const char *name = option_names;
+    size_t n;
+
+    for (int i = 0; i < OPTIONS; i++, name += n + 1) {
+        n = strlen(name);
+        if (strncmp(argv[0], name, n) != 0)
+            continue;
+        if (argv[0][n] == '=') {
+            values[i] = argv[0] + n + 1;
+            return 1;
+        }
+        if (argv[0][n] != '\0')
+            continue;
+        values[i] = argv[1];
+        if (!argv[1])
+            usage_error(name, "needs a value");
+        return 2;
+    }
+    usage_error(argv[0], "no such option");
+}
+
+static void read_options(char **values, char **argv)
+{
+    struct json_token delay = {.text = NULL};
+    int64_t ns;
+
+    while (*argv) {
+        if (strcmp(*argv, "--help") == 0)
+            _exit(print(1, usage));
+        if (strcmp(*argv, "--version") == 0)
+            _exit(print(1, "rawstream " RAWSTREAM_VERSION "\n"));
+        argv += take_option(values, argv);
+    }
+    if (values[DELAY]) {
+        delay.text = values[DELAY];
+        delay.length = strlen(delay.text);
+        if (json_decimal(&delay, 9, &ns) < 0 || ns < 0 || ns > 900000000000)
+            usage_error("--delay", "must be a number from 0 to 900");
+    }
+    if (values[FORMAT] && strcmp(values[FORMAT], "json") != 0 &&
+        strcmp(values[FORMAT], "text") != 0 &&
+        strcmp(values[FORMAT], "sse") != 0)
+        usage_error("--format", "must be json, text or sse");
+}
+
+static void read_event(struct http_text *event, const char *file)
+{
+    int fd = strcmp(file, "-") == 0 ? 0 : openat(AT_FDCWD, file, O_RDONLY);
+    ssize_t n = -1;
+
+    do {
+        if (fd >= 0)
+            n = read(fd, event->bytes + event->length,
+                     event->size - event->length);
+        if (n < 0 && (fd < 0 || errno != EINTR))
+            usage_error(file, system_reason(errno));
+        event->length += n > 0 ? (size_t)n : 0;
+        if (event->length > HTTP_BODY_BYTES_MAX)
+            usage_error(file, http_reason(HTTP_BODY));
+    } while (n != 0);
+}
+
+/* Adds a member to a JSON object; being the last of its name it counts. */
+static void add_member(struct http_text *object, const char *name,
+                       const char *value, size_t length, int quoted)
+{
+    const char *p;
+    size_t taken;
+
+    while (object->bytes[--object->length] != '}')
+        continue;
+    for (p = object->bytes + object->length - 1; *p <= ' '; p--)
+        continue;
+    http_format(object, "%s\"%s\":", *p == '{' ? "" : ",", name);
+    if (quoted) {
+        http_append(object, "\"", 1);
+        object->length += json_escape(object->bytes + object->length,
+                                      object->size - object->length, value,
+                                      length, &taken);
+        object->full |= taken < length;
+        http_append(object, "\"", 1);
+    } else {
+        http_append(object, value, length);
+    }
+    http_append(object, "}", 1);
+}
+
+static void add_options(struct http_text *object, char **values)
+{
+    const char *name = option_names;
+
+    for (int i = 0; i < MEMBERS; i++, name += strlen(name) + 1)
+        if (values[i])
+            add_member(object, name + 2, values[i], strlen(values[i]),
+                       i != DELAY);
+}
+
+/* What of an event tells whether and where an HTTP request has a body. */
+struct request {
+    int http;
+    int base64;
+    struct json_token body;
+};
+
+/* 0, or < 0 when the text is not a JSON object. */
+static int read_request(struct request *q, const struct http_text *t)
+{
+    struct json_token name, value;
+    struct json_reader r;
+    int rc = json_object(&r, t->bytes, t->length);
+
+    memset(q, 0, sizeof *q);
+    while (rc == 0 && (rc = json_member(&r, &name, &value)) > 0) {
+        rc = 0;
+        if (json_equal(&name, "requestContext"))
+            q->http = value.type == JSON_OBJECT;
+        if (json_equal(&name, "isBase64Encoded"))
+            q->base64 = value.type == JSON_TRUE;
+        if (json_equal(&name, "body"))
+            q->body = value;
+    }
+    return rc;
+}
+
+/* Changes an event by the options: a direct one in its own members, an HTTP
+ * request in those of its body. What is not valid is left for the handler to
+ * refuse. */
+static void override(struct http_text *event, char **values)
+{
+    struct request q, ignored;
+    struct http_text body = {.length = 0};
+    int64_t n = 0;
+
+    if (read_request(&q, event) < 0)
+        return;
+    if (!q.http) {
+        add_options(event, values);
+        return;
+    }
+    /* The new body is made in the second half of the buffer. */
+    body.size = event->size /= 2;
+    body.bytes = event->bytes + body.size;
+    event->full = event->length > event->size;
+    if (event->full)
+        return;
+    if (q.body.type == JSON_STRING)
+        n = (int64_t)json_decode(&q.body, body.bytes);
+    if (q.base64)
+        n = http_base64_decode(body.bytes, body.bytes, (size_t)n);
+    if (n > 0)
+        body.length = (size_t)n;
+    else if (n == 0)
+        http_format(&body, "{}");
+    if (read_request(&ignored, &body) < 0)
+        return;
+    add_options(&body, values);
+    add_member(event, "isBase64Encoded", "false", strlen("false"), 0);
+    add_member(event, "body", body.bytes, body.length, 1);
+    event->full |= body.full;
+}
+
+static int run_by_hand(char **argv)
+{
+    char *values[OPTIONS] = {NULL}, id[48];
+    struct http_text event = {.bytes = input, .size = sizeof input};
+    struct http_text id_text = {.bytes = id, .size = sizeof id};
+    struct invocation in = {.request_id = id,
+                            .function_arn = "",
+                            .trace_id = "",
+                            .client_context = "",
+                            .cognito_identity = "",
+                            .tenant_id = "",
+                            .event = input};
+    int rc;
+
+    read_options(values, argv + 1);
+    if (values[EVENT])
+        read_event(&event, values[EVENT]);
+    else
+        http_format(&event, "{}");
+    if (values[DELAY] || values[FORMAT] || values[SENTENCE])
+        override(&event, values);
+    if (event.full)
+        usage_error("--event", "too large to be changed by the options");
+    in.event_length = event.length;
+    http_format(&id_text, "local-test-%ld",
+                (long)(clock_ns(CLOCK_REALTIME) / 1000000000));
+    http_start(&stream, NULL, id, "");
+    rc = handler_init(&stream);
+    if (rc >= 0 && stream.error == 0)
+        rc = handler_invoke(&in, &stream);
+    rc = conclude(rc);
+    if (rc == HTTP_SYSTEM)
+        say("standard output: %s", system_reason(errno));
+    return rc < 0;
+}
+
+/* Start */
+
+/* Process 1 of a container has no default action for signals. */
+static void stop(int signal)
+{
+    _exit(128 + signal);
+}
+
+static void on_signal(int signal, void (*action)(int))
+{
+    struct sigaction a;
+
+    memset(&a, 0, sizeof a);
+    a.sa_handler = action;
+    (void)sigaction(signal, &a, NULL);
+}
+
+int main(int argc, char **argv)
+{
+    const char *api = getenv("AWS_LAMBDA_RUNTIME_API");
+
+    on_signal(SIGPIPE, SIG_IGN);
+    on_signal(SIGTERM, stop);
+    on_signal(SIGINT, stop);
+    if (api)
+        return serve(api);
+    return argc > 0 ? run_by_hand(argv) : 2;
+}
+
+#if !__STDC_HOSTED__
+
+/*
+ * Without a C library: the process's entry, the system calls, and the few
+ * functions of C that the code above and a handler use. Linux on x86_64 and
+ * arm64; the numbers come from the kernel's headers, the prototypes from the
+ * C library's, of which not a byte is linked.
+ */
+#include <poll.h>
+#include <sys/syscall.h>
+
+static char **environment;
+static int last_error;
+
+/* What `errno` stands for in glibc's and musl's <errno.h>. */
+int *__errno_location(void);
+
+int *__errno_location(void)
+{
+    return &last_error;
+}
+
+/* A system call takes its arguments in the registers of a function call (but
+ * for the fourth on x86_64), so that each is a number and a jump. */
+#if defined __x86_64__
+__asm__(".globl _start\n"
+        "_start:\n"
+        "    xor %ebp, %ebp\n"
+        "    mov %rsp, %rdi\n"
+        "    and $-16, %rsp\n"
+        "    call start\n"
+        "enter:\n" /* the number in eax, arguments as for a function */
+        "    mov %rcx, %r10\n"
+        "    syscall\n"
+        "    mov %rax, %rdi\n"
+        "    jmp result\n");
+#define SYSTEM_CALL(name, number)               \
+    __asm__(".globl " #name "\n" #name          \
+            ": mov $" NUMBER(number) ", %eax\n" \
+                                     "    jmp enter\n")
+#elif defined __aarch64__
+__asm__(".globl _start\n"
+        "_start:\n"
+        "    mov x29, xzr\n"
+        "    mov x30, xzr\n"
+        "    mov x0, sp\n"
+        "    b start\n"
+        "enter:\n" /* the number in x8, arguments as for a function */
+        "    svc 0\n"
+        "    b result\n");
+#define SYSTEM_CALL(name, number)             \
+    __asm__(".globl " #name "\n" #name        \
+            ": mov x8, #" NUMBER(number) "\n" \
+                                         "    b enter\n")
+#else
+#error "no system calls for this processor: make HOSTED=1"
+#endif
+#define NUMBER(number)      NUMBER_TEXT(number)
+#define NUMBER_TEXT(number) #number
+
+SYSTEM_CALL(_exit, __NR_exit_group);
+SYSTEM_CALL(clock_gettime, __NR_clock_gettime);
+SYSTEM_CALL(close, __NR_close);
+SYSTEM_CALL(connect, __NR_connect);
+SYSTEM_CALL(fcntl, __NR_fcntl);
+SYSTEM_CALL(getsockopt, __NR_getsockopt);
+SYSTEM_CALL(nanosleep, __NR_nanosleep);
+SYSTEM_CALL(openat, __NR_openat);
+SYSTEM_CALL(read, __NR_read);
+SYSTEM_CALL(setsockopt, __NR_setsockopt);
+SYSTEM_CALL(socket, __NR_socket);
+SYSTEM_CALL(write, __NR_write);
+SYSTEM_CALL(writev, __NR_writev);
+SYSTEM_CALL(kernel_ppoll, __NR_ppoll);
+SYSTEM_CALL(kernel_sigaction, __NR_rt_sigaction);
+
+/* POSIX's convention: -1, and in errno what the kernel gives as -errno. */
+long result(long value);
+
+__attribute__((used)) long result(long value)
+{
+    if (value >= 0 || value < -4095)
+        return value;
+    errno = (int)-value;
+    return -1;
+}
+
+void start(long *stack);
+
+/* The kernel leaves on the stack: argc, argv, NULL, the environment, NULL. */
+__attribute__((used)) void start(long *stack)
+{
+    char **argv = (char **)(stack + 1);
+
+    environment = argv + *stack + 1;
+    _exit(main((int)*stack, argv));
+}
+
+int kernel_ppoll(struct pollfd *fds, nfds_t count, struct timespec *timeout,
+                 const void *signals, size_t size);
+int kernel_sigaction(int signal, const void *action, void *old, size_t size);
+
+/* arm64 has no poll. */
+int poll(struct pollfd *fds, nfds_t count, int timeout_ms)
+{
+    struct timespec t = {timeout_ms / 1000, timeout_ms % 1000 * 1000000L};
+
+    return kernel_ppoll(fds, count, timeout_ms < 0 ? NULL : &t, NULL, 0);
+}
+
+/* For actions that never return: the kernel's way back is not provided. */
+int sigaction(int signal, const struct sigaction *action, struct sigaction *old)
+{
+    struct {
+        void (*handler)(int);
+        unsigned long flags;
+        void (*restorer)(void);
+        uint64_t mask;
+    } a = {action->sa_handler, 0x04000000 /* SA_RESTORER */, NULL, 0};
+
+    return kernel_sigaction(signal, &a, old, sizeof a.mask);
+}
+
+char *getenv(const char *name)
+{
+    size_t n = strlen(name);
+
+    for (char **e = environment; *e; e++)
+        if (strlen(*e) > n && memcmp(*e, name, n) == 0 && (*e)[n] == '=')
+            return *e + n + 1;
+    return NULL;
+}
+
+/* An empty asm in a loop keeps the compiler from finding out that the loop is
+ * memcpy, or strlen, and calling itself. */
+#define KEEP_LOOP __asm__ volatile("")
+
+void *memmove(void *to, const void *from, size_t length)
+{
+    char *t = to;
+    const char *f = from;
+    uint64_t word;
+
+    if (t > f && t < f + length) {
+        while (length-- > 0) {
+            t[length] = f[length];
+            KEEP_LOOP;
+        }
+        return to;
+    }
+    /* A word at a time, unless it would run over bytes not yet moved. */
+    for (; length >= 8 && (size_t)(f - t) >= 8; length -= 8, f += 8, t += 8) {
+        __builtin_memcpy(&word, f, 8);
+        __builtin_memcpy(t, &word, 8);
+        KEEP_LOOP;
+    }
+    while (length-- > 0) {
+        *t++ = *f++;
+        KEEP_LOOP;
+    }
+    return to;
+}
+
+void *memcpy(void *restrict to, const void *restrict from, size_t length)
+{
+    return memmove(to, from, length);
+}
+
+void *memset(void *to, int byte, size_t length)
+{
+    for (char *t = to; length > 0; length--) {
+        *t++ = (char)byte;
+        KEEP_LOOP;
+    }
+    return to;
+}
+
+int memcmp(const void *a, const void *b, size_t length)
+{
+    const unsigned char *p = a, *q = b;
+
+    for (; length > 0; length--, p++, q++) {
+        if (*p != *q)
+            return *p - *q;
+        KEEP_LOOP;
+    }
+    return 0;
+}
+
+void *memchr(const void *bytes, int byte, size_t length)
+{
+    const unsigned char *p = bytes;
+
+    for (; length > 0; length--, p++) {
+        if (*p == (unsigned char)byte)
+            return (void *)(uintptr_t)p;
+        KEEP_LOOP;
+    }
+    return NULL;
+}
+
+size_t strlen(const char *text)
+{
+    size_t n = 0;
+
+    while (text[n] != '\0') {
+        n++;
+        KEEP_LOOP;
+    }
+    return n;
+}
+
+int strncmp(const char *a, const char *b, size_t length)
+{
+    for (; length > 0; length--, a++, b++) {
+        if (*a != *b || *a == '\0')
+            return (unsigned char)*a - (unsigned char)*b;
+        KEEP_LOOP;
+    }
+    return 0;
+}
+
+int strcmp(const char *a, const char *b)
+{
+    return strncmp(a, b, SIZE_MAX);
+}
+
+#endif

@@ -1,0 +1,1051 @@
+#include "http.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+/* Characters and numbers: RFC 9110, section 5.6.2 */
+
+static int one_of(int c, const char *set)
+{
+    return c != 0 && memchr(set, c, strlen(set)) != NULL;
+}
+
+static int digit(int c)
+{
+    return c >= '0' && c <= '9';
+}
+
+static int lower(int c)
+{
+    return c >= 'A' && c <= 'Z' ? c | 0x20 : c;
+}
+
+static int hex(int c)
+{
+    if (digit(c))
+        return c - '0';
+    c = lower(c);
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+static int alphanumeric(int c)
+{
+    return digit(c) || (lower(c) >= 'a' && lower(c) <= 'z');
+}
+
+static int token_character(int c)
+{
+    return alphanumeric(c) || one_of(c, "!#$%&'*+-.^_`|~");
+}
+
+/* The length of `prefix` when `text` begins with it, in any case; else 0. */
+static size_t match(const char *text, const char *prefix)
+{
+    size_t n = 0;
+
+    while (prefix[n] != '\0' && lower(text[n]) == lower(prefix[n]))
+        n++;
+    return prefix[n] == '\0' ? n : 0;
+}
+
+int http_same(const char *a, const char *b)
+{
+    size_t n = match(a, b);
+
+    return n > 0 && a[n] == '\0';
+}
+
+const char *http_decimal(const char *text, int64_t limit, int64_t *number)
+{
+    if (!digit(*text))
+        return NULL;
+    for (*number = 0; digit(*text); text++) {
+        if (*number > (limit - (*text - '0')) / 10)
+            return NULL;
+        *number = *number * 10 + (*text - '0');
+    }
+    return text;
+}
+
+const char *http_reason(int error)
+{
+    /* In the order of enum http_error, and one text: an array of pointers
+     * would need relocations. */
+    const char *reason = "\0"
+                         "system call failed\0"
+                         "connection closed before an answer\0"
+                         "connection closed inside a message\0"
+                         "malformed status line\0"
+                         "malformed field line\0"
+                         "control byte, or a line end other than CRLF\0"
+                         "line, head or trailer section too long\0"
+                         "more than 128 fields\0"
+                         "Content-Length is not one number up to 6291556\0"
+                         "transfer coding other than one chunked\0"
+                         "neither Content-Length nor chunked\0"
+                         "malformed chunk\0"
+                         "body larger than 6291556 bytes\0"
+                         "status 101, or more than 16 interim responses\0"
+                         "answered or closed before the response ended\0"
+                         "the rest of the answer did not come\0"
+                         "host must be a dotted IPv4 address or localhost\0"
+                         "port must be a number from 1 to 65535\0"
+                         "path has characters that no URL path has\0"
+                         "status or header refused\0"
+                         "handler failed\0";
+
+    if (error > 0 || error < HTTP_FAILED)
+        error = 0;
+    for (; error < 0; error++)
+        reason += strlen(reason) + 1;
+    return reason;
+}
+
+/* Message: a line is looked at byte by byte as it arrives, and understood when
+ * it is complete. */
+
+enum { STATUS_LINE, FIELD_LINE, DATA, CHUNK_SIZE, CHUNK_END, TRAILER, DONE };
+
+void http_message_start(struct http_message *m, char *buffer)
+{
+    m->buffer = buffer;
+    m->end = m->at = m->line = m->taken = 0;
+    m->body = m->body_length = 0;
+    m->state = STATUS_LINE;
+    m->interim = 0;
+    m->field_count = 0;
+}
+
+char *http_field(const struct http_message *m, const char *name)
+{
+    for (unsigned i = 0; i < m->field_count; i++)
+        if (http_same(m->fields[i].name, name))
+            return m->fields[i].value;
+    return NULL;
+}
+
+/* Looks for the end of the line that begins at m->line, of at most `limit`
+ * bytes, and makes a string of it. */
+static int read_line(struct http_message *m, size_t limit)
+{
+    int c, after_cr;
+
+    for (; m->at < m->end; m->at++) {
+        c = (unsigned char)m->buffer[m->at];
+        after_cr = m->at > m->line && m->buffer[m->at - 1] == '\r';
+        if (m->at - m->line >= limit)
+            return HTTP_TOO_LONG;
+        if (after_cr != (c == '\n'))
+            return HTTP_LINE;
+        if ((c < ' ' && !one_of(c, "\t\r\n")) || c == 0x7f)
+            return HTTP_LINE;
+        if (after_cr) {
+            m->buffer[m->at++ - 1] = '\0';
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* Section 4: status-line = HTTP-version SP status-code SP [ reason-phrase ] */
+static int status_line(struct http_message *m, const char *line)
+{
+    static const char shape[] = "HTTP/1.0 000 "; /* 0 is any digit */
+    int64_t status;
+
+    for (int i = 0; shape[i]; i++)
+        if (shape[i] == '0' ? !digit(line[i]) : line[i] != shape[i])
+            return HTTP_STATUS_LINE;
+    (void)http_decimal(line + 9, 999, &status);
+    m->status = (int)status;
+    m->reusable = line[7] > '0';
+    m->state = FIELD_LINE;
+    return status < 100 || status > 599 ? HTTP_STATUS_LINE : 1;
+}
+
+/* Section 5: field-line = field-name ":" OWS field-value OWS
+ * The line's end is at m->at. Fields of a trailer section are dropped. */
+static int field_line(struct http_message *m, char *line)
+{
+    struct http_field f = {.name = line, .value = line};
+    char *end = m->buffer + m->at - 2;
+
+    while (token_character(*f.value))
+        f.value++;
+    if (f.value == line || *f.value != ':')
+        return HTTP_FIELD_LINE;
+    *f.value++ = '\0';
+    while (one_of(*f.value, " \t"))
+        f.value++;
+    while (end > f.value && one_of(end[-1], " \t"))
+        end--;
+    *end = '\0';
+    if (m->state == TRAILER)
+        return 1;
+    if (m->field_count == HTTP_FIELDS_MAX)
+        return HTTP_FIELDS;
+    m->fields[m->field_count++] = f;
+    return 1;
+}
+
+/* Whether a list has the option: RFC 9110, section 5.6.1 */
+static int lists(const char *list, const char *option)
+{
+    size_t n;
+
+    for (;;) {
+        while (one_of(*list, ", \t"))
+            list++;
+        n = match(list, option);
+        if (n > 0 && (list[n] == '\0' || one_of(list[n], ", \t")))
+            return 1;
+        while (*list != '\0' && *list != ',')
+            list++;
+        if (*list == '\0')
+            return 0;
+    }
+}
+
+/* Section 6.3: how the body is framed. Stricter where the RFC lets a client
+ * guess, for an event cut short must never look like a whole one. */
+static int frame(struct http_message *m)
+{
+    int lengths = 0, codings = 0, chunked = 0, http11 = m->reusable;
+    int64_t length = 0, n;
+    const char *end;
+
+    for (struct http_field *f = m->fields; f < m->fields + m->field_count;
+         f++) {
+        if (http_same(f->name, "Connection") && lists(f->value, "close"))
+            m->reusable = 0;
+        if (http_same(f->name, "Transfer-Encoding")) {
+            chunked = http_same(f->value, "chunked") && http11;
+            codings++;
+        }
+        if (http_same(f->name, "Content-Length")) {
+            end = http_decimal(f->value, HTTP_BODY_BYTES_MAX, &n);
+            if (!end || *end || (lengths++ > 0 && n != length))
+                return HTTP_LENGTH;
+            length = n;
+        }
+    }
+    if (m->status == 204 || m->status == 304)
+        codings = 0, length = 0;
+    else if (codings + lengths == 0)
+        return HTTP_UNFRAMED;
+    if (codings > 0 && (codings > 1 || !chunked || lengths > 0))
+        return HTTP_CODING;
+    m->chunked = codings;
+    m->left = (size_t)length;
+    m->body = m->at;
+    m->state = codings ? CHUNK_SIZE : length ? DATA : DONE;
+    return 1;
+}
+
+static int end_of_head(struct http_message *m)
+{
+    if (m->status >= 200)
+        return frame(m);
+    if (m->status == 101 || ++m->interim > HTTP_INTERIM_MAX)
+        return HTTP_INTERIM;
+    memmove(m->buffer, m->buffer + m->at, m->end - m->at);
+    m->end -= m->at;
+    m->taken += m->at;
+    m->at = 0;
+    m->field_count = 0;
+    m->state = STATUS_LINE;
+    return 1;
+}
+
+/* Section 7.1: chunk-size [ chunk-ext ], extensions are passed over. */
+static int chunk_size(struct http_message *m, const char *line)
+{
+    if (hex(*line) < 0)
+        return HTTP_CHUNK;
+    for (m->left = 0; hex(*line) >= 0; line++) {
+        m->left = m->left << 4 | (size_t)hex(*line);
+        if (m->left > HTTP_BODY_BYTES_MAX - m->body_length)
+            return HTTP_BODY;
+    }
+    if (*line != '\0' && *line != ';')
+        return HTTP_CHUNK;
+    m->state = DATA;
+    if (m->left == 0) {
+        m->state = TRAILER;
+        m->left = HTTP_TRAILER_BYTES_MAX;
+    }
+    return 1;
+}
+
+/* Takes bytes of the body, which is kept together behind the head. */
+static int data(struct http_message *m)
+{
+    size_t n = m->end - m->at;
+
+    if (n > m->left)
+        n = m->left;
+    if (m->body + m->body_length < m->at)
+        memmove(m->buffer + m->body + m->body_length, m->buffer + m->at, n);
+    m->body_length += n;
+    m->left -= n;
+    m->at += n;
+    if (m->left == 0)
+        m->state = m->chunked ? CHUNK_END : DONE;
+    return 1;
+}
+
+static int line(struct http_message *m)
+{
+    char *begin = m->buffer + m->line;
+    int rc;
+
+    if (m->state == CHUNK_END && *begin != '\r')
+        return HTTP_CHUNK;
+    rc = read_line(m, m->state == CHUNK_SIZE  ? HTTP_CHUNK_LINE_BYTES_MAX
+                      : m->state == CHUNK_END ? 2
+                      : m->state == TRAILER   ? m->left
+                                              : HTTP_HEAD_BYTES_MAX - m->line);
+    if (rc <= 0)
+        return rc;
+    if (m->state == STATUS_LINE)
+        return status_line(m, begin);
+    if (m->state == CHUNK_SIZE)
+        return chunk_size(m, begin);
+    if (m->state == TRAILER)
+        m->left -= m->at - m->line;
+    if (*begin != '\0')
+        return field_line(m, begin);
+    if (m->state == FIELD_LINE)
+        return end_of_head(m);
+    m->state = m->state == TRAILER ? DONE : CHUNK_SIZE;
+    return 1;
+}
+
+int http_parse(struct http_message *m)
+{
+    size_t gap;
+    int rc = 1;
+
+    while (rc > 0 && m->state != DONE && m->at < m->end) {
+        rc = m->state == DATA ? data(m) : line(m);
+        if (rc > 0)
+            m->line = m->at;
+    }
+    if (rc < 0 && rc != HTTP_LINE && rc != HTTP_TOO_LONG)
+        m->at = m->line;
+    if (rc < 0)
+        return rc;
+    if (m->state == DONE) {
+        m->reusable &= m->at == m->end;
+        return 1;
+    }
+    /* Drop the framing already understood, so that the next bytes of the body
+     * are stored where they stay. */
+    gap = m->line - m->body - m->body_length;
+    if (m->body == 0 || gap == 0)
+        return 0;
+    memmove(m->buffer + m->line - gap, m->buffer + m->line, m->end - m->line);
+    m->line -= gap;
+    m->at -= gap;
+    m->end -= gap;
+    m->taken += gap;
+    return 0;
+}
+
+/* Text out */
+
+void http_append(struct http_text *t, const char *bytes, size_t length)
+{
+    if (t->stream) {
+        (void)http_put(t->stream, bytes, length);
+    } else if (length >= t->size - t->length) {
+        t->full = 1;
+    } else {
+        memcpy(t->bytes + t->length, bytes, length);
+        t->length += length;
+        t->bytes[t->length] = '\0';
+    }
+}
+
+static void number(struct http_text *t, unsigned long value, unsigned base)
+{
+    char digits[20], *p = digits + sizeof digits;
+
+    do
+        *--p = "0123456789abcdef"[value % base];
+    while ((value /= base) > 0);
+    http_append(t, p, (size_t)(digits + sizeof digits - p));
+}
+
+void http_format_list(struct http_text *t, const char *format, va_list list)
+{
+    const char *p, *text;
+    int length;
+    long value;
+
+    for (; *format; format = p) {
+        for (p = format; *p && *p != '%'; p++)
+            continue;
+        http_append(t, format, (size_t)(p - format));
+        if (*p == '\0')
+            break;
+        if (*++p == 's') {
+            text = va_arg(list, const char *);
+            http_append(t, text, strlen(text));
+        } else if (*p == '.') {
+            length = va_arg(list, int);
+            http_append(t, va_arg(list, const char *), (size_t)length);
+            p += 2;
+        } else if (*++p == 'x') {
+            number(t, va_arg(list, unsigned long), 16);
+        } else {
+            value = va_arg(list, long);
+            if (value < 0)
+                http_append(t, "-", 1);
+            number(t,
+                   value < 0 ? 0 - (unsigned long)value : (unsigned long)value,
+                   10);
+        }
+        p++;
+    }
+}
+
+void http_format(struct http_text *t, const char *format, ...)
+{
+    va_list list;
+
+    va_start(list, format);
+    http_format_list(t, format, list);
+    va_end(list);
+}
+
+/* Base64: RFC 4648, section 4 */
+
+static const char base64[] =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+size_t http_base64_encode(char *out, const char *bytes, size_t length)
+{
+    const unsigned char *p = (const unsigned char *)bytes;
+    uint32_t bits;
+    char *to = out;
+
+    for (size_t i = 0; i < length; i += 3) {
+        bits = (uint32_t)p[i] << 16;
+        bits |= i + 1 < length ? (uint32_t)p[i + 1] << 8 : 0;
+        bits |= i + 2 < length ? p[i + 2] : 0;
+        for (size_t n = 0; n < 4; n++)
+            *to++ = i + n > length ? '=' : base64[bits >> (18 - 6 * n) & 63];
+    }
+    return (size_t)(to - out);
+}
+
+int64_t http_base64_decode(char *out, const char *text, size_t length)
+{
+    const char *found;
+    uint32_t bits = 0;
+    size_t written = 0, end = length;
+
+    while (end > 0 && length - end < 2 && text[end - 1] == '=')
+        end--;
+    for (size_t i = 0; i < end; i++) {
+        found = memchr(base64, text[i], 64);
+        if (!found)
+            return -1;
+        bits = bits << 6 | (uint32_t)(found - base64);
+        if (i % 4 != 0)
+            out[written++] = (char)(bits >> (6 - 2 * (i % 4)));
+    }
+    /* Canonical: whole groups, and no bits to spare in the last. */
+    if (length % 4 != 0 || (bits & ((1u << 2 * (length - end)) - 1)) != 0)
+        return -1;
+    return (int64_t)written;
+}
+
+/* Endpoint */
+
+static const char *address(struct http_endpoint *e, const char *p)
+{
+    size_t n = match(p, "localhost");
+    int64_t byte;
+
+    if (n > 0) {
+        memcpy(e->address, "\x7f\0\0\1", 4);
+        return p + n;
+    }
+    for (int i = 0; i < 4; i++) {
+        if (i > 0 && *p++ != '.')
+            return NULL;
+        if (*p == '0' && digit(p[1])) /* octal, for some */
+            return NULL;
+        p = http_decimal(p, 255, &byte);
+        if (!p)
+            return NULL;
+        e->address[i] = (unsigned char)byte;
+    }
+    return p;
+}
+
+int http_endpoint_parse(struct http_endpoint *e, const char *text)
+{
+    const char *p = address(e, text);
+    int64_t port = 0;
+
+    if (!p || (*p != ':' && *p != '\0'))
+        return HTTP_HOST;
+    if (*p == ':')
+        p = http_decimal(p + 1, 65535, &port);
+    if (!p || port == 0 || (*p != '/' && *p != '\0'))
+        return HTTP_PORT;
+    e->port[0] = (unsigned char)(port >> 8);
+    e->port[1] = (unsigned char)port;
+    e->host = text;
+    e->host_length = (int)(p - text);
+    e->path = p;
+    while (alphanumeric(*p) || one_of(*p, "/-._~%!$&'()*+,;=:@"))
+        p++;
+    if (*p != '\0' || p - e->path > HTTP_PATH_BYTES_MAX)
+        return HTTP_PATH;
+    e->path_length = (int)(p - e->path);
+    if (e->path_length > 0 && p[-1] == '/')
+        e->path_length--;
+    return 0;
+}
+
+/* The kernel */
+
+/* Between tries of a write for which the kernel has no room. */
+#define WRITE_AGAIN_MS 10
+/* After so long a write that is stuck looks whether the peer has spoken. */
+#define WRITE_STUCK_S 1
+
+void http_close(struct http_connection *c)
+{
+    int saved = errno;
+
+    if (c->fd >= 0)
+        close(c->fd);
+    c->fd = -1;
+    c->reused = 0;
+    errno = saved;
+}
+
+static int ready(int fd, short events, int timeout_ms)
+{
+    struct pollfd p = {.fd = fd, .events = events};
+
+    return poll(&p, 1, timeout_ms) > 0;
+}
+
+/* A closed standard descriptor must not become a socket: what somebody prints
+ * would be sent to Lambda. */
+static int above_stdio(int low)
+{
+    int fd, saved;
+
+    if (low < 0 || low > 2)
+        return low;
+    fd = fcntl(low, F_DUPFD, 3);
+    saved = errno;
+    close(low);
+    errno = saved;
+    return fd;
+}
+
+/* An interrupted connect goes on in the kernel: its outcome is waited for. */
+static int connect_to(int fd, const struct sockaddr_in *to)
+{
+    int error = 0;
+    socklen_t length = sizeof error;
+
+    if (connect(fd, (const struct sockaddr *)to, sizeof *to) == 0)
+        return 0;
+    if (errno != EINTR)
+        return HTTP_SYSTEM;
+    while (!ready(fd, POLLOUT, -1))
+        if (errno != EINTR)
+            return HTTP_SYSTEM;
+    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) < 0)
+        return HTTP_SYSTEM;
+    errno = error;
+    return error ? HTTP_SYSTEM : 0;
+}
+
+static int open_connection(struct http_connection *c)
+{
+    struct timeval stuck = {.tv_sec = WRITE_STUCK_S};
+    struct sockaddr_in to;
+    int on = 1;
+
+    if (c->fd >= 0)
+        return 0;
+    c->fd = above_stdio(socket(AF_INET, SOCK_STREAM, 0));
+    if (c->fd < 0)
+        return HTTP_SYSTEM;
+    memset(&to, 0, sizeof to);
+    to.sin_family = AF_INET;
+    memcpy(&to.sin_port, c->endpoint.port, 2);
+    memcpy(&to.sin_addr, c->endpoint.address, 4);
+    if (connect_to(c->fd, &to) < 0) {
+        http_close(c);
+        return HTTP_SYSTEM;
+    }
+    /* Without these it would still work, only later or less thriftily. */
+    (void)fcntl(c->fd, F_SETFD, FD_CLOEXEC);
+    (void)setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    (void)setsockopt(c->fd, SOL_SOCKET, SO_SNDTIMEO, &stuck, sizeof stuck);
+    return 0;
+}
+
+static struct iovec slice(const void *bytes, size_t length)
+{
+    /* writev only reads, whatever its type says. */
+    return (struct iovec){(void *)(uintptr_t)bytes, length};
+}
+
+/* Writes all of it, in one system call where the kernel takes it so. When it
+ * has no room, `events` (POLLIN on a socket) are looked for meanwhile: a peer
+ * that answers instead of reading wants no more. */
+static int write_all(int fd, struct iovec *v, int count, short events)
+{
+    ssize_t n = 0;
+
+    for (;;) {
+        while (count > 0 && (size_t)n >= v->iov_len) {
+            n -= (ssize_t)v->iov_len;
+            v++;
+            count--;
+        }
+        if (count == 0)
+            return 0;
+        *v = slice((char *)v->iov_base + n, v->iov_len - (size_t)n);
+        n = writev(fd, v, count);
+        if (n > 0)
+            continue;
+        if (n < 0 && errno != EINTR && errno != EAGAIN && errno != ENOBUFS)
+            return HTTP_SYSTEM;
+        if ((n == 0 || errno != EINTR) && ready(fd, events, WRITE_AGAIN_MS))
+            return HTTP_EARLY;
+        n = 0;
+    }
+}
+
+int http_receive(struct http_connection *c, struct http_message *m,
+                 int timeout_ms)
+{
+    ssize_t n;
+    int rc = 0;
+
+    while (rc == 0) {
+        if (timeout_ms >= 0 && !ready(c->fd, POLLIN, timeout_ms)) {
+            rc = HTTP_TIMEOUT;
+            break;
+        }
+        n = read(c->fd, m->buffer + m->end, HTTP_MESSAGE_BYTES_MAX - m->end);
+        if (n > 0) {
+            m->end += (size_t)n;
+            rc = http_parse(m);
+        } else if (n == 0) {
+            rc = m->end + m->taken == 0 ? HTTP_CLOSED : HTTP_TRUNCATED;
+        } else if (errno != EINTR) {
+            rc = HTTP_SYSTEM;
+        }
+    }
+    c->reused = 1;
+    if (rc < 0 || !m->reusable)
+        http_close(c);
+    return rc < 0 ? rc : 0;
+}
+
+/* Requests: section 3. Each head is one format, to be compared with a
+ * transcript line by line. */
+
+#define REQUEST_LINE(method, resource) \
+    method " %.*s/2018-06-01/runtime/" resource " HTTP/1.1\r\n"
+#define COMMON_FIELDS \
+    "Host: %.*s\r\n"  \
+    "User-Agent: rawstream/" RAWSTREAM_VERSION "\r\n"
+#define ERROR_TYPE "Lambda-Runtime-Function-Error-Type"
+#define ERROR_BODY "Lambda-Runtime-Function-Error-Body"
+
+/* The parts without a bound of their own come to less than 512 bytes. */
+#define REQUEST_BYTES_MAX                                                \
+    (HTTP_PATH_BYTES_MAX + HTTP_HOST_BYTES_MAX + 2 * HTTP_ID_BYTES_MAX + \
+     HTTP_ANSWER_BYTES_MAX + HTTP_ERROR_TYPE_BYTES_MAX + 512)
+
+/* The blank line that ends a head, and before it the invocation id where one
+ * came: new and optional (July 2026), not yet in AWS's documentation. */
+static void end_head(struct http_text *t, const char *invocation_id)
+{
+    if (*invocation_id)
+        http_format(t, "Lambda-Runtime-Invocation-Id: %s\r\n", invocation_id);
+    http_append(t, "\r\n", 2);
+}
+
+static int send_request(struct http_connection *c, const struct http_text *head,
+                        const char *body, size_t length)
+{
+    struct iovec v[] = {slice(head->bytes, head->length), slice(body, length)};
+    int rc = open_connection(c);
+
+    return rc < 0 ? rc : write_all(c->fd, v, 2, POLLIN);
+}
+
+static int ask(struct http_connection *c, struct http_message *m)
+{
+    char bytes[REQUEST_BYTES_MAX];
+    struct http_text t = {.bytes = bytes, .size = sizeof bytes};
+    int rc;
+
+    http_message_start(m, m->buffer);
+    http_format(&t, REQUEST_LINE("GET", "invocation/next") COMMON_FIELDS "\r\n",
+                c->endpoint.path_length, c->endpoint.path,
+                c->endpoint.host_length, c->endpoint.host);
+    rc = send_request(c, &t, "", 0);
+    if (rc == 0)
+        return http_receive(c, m, -1);
+    http_close(c);
+    return rc;
+}
+
+int http_next(struct http_connection *c, struct http_message *m)
+{
+    int reused = c->reused, rc = ask(c, m);
+
+    /* A connection that was closed or lost while nobody used it, across a
+     * freeze perhaps, is nobody's fault. Asking again gives the same event. */
+    if (rc < 0 && reused && m->end + m->taken == 0)
+        rc = ask(c, m);
+    return rc;
+}
+
+int http_post_error(struct http_connection *c, const char *id,
+                    const char *invocation_id, const char *type,
+                    const char *json, size_t length)
+{
+    char bytes[REQUEST_BYTES_MAX];
+    struct http_text t = {.bytes = bytes, .size = sizeof bytes};
+
+    http_format(&t,
+                REQUEST_LINE("POST", "%s%s/error") COMMON_FIELDS
+                "Content-Type: application/json\r\n" ERROR_TYPE ": %s\r\n"
+                "Content-Length: %ld\r\n",
+                c->endpoint.path_length, c->endpoint.path,
+                id ? "invocation/" : "init", id ? id : "",
+                c->endpoint.host_length, c->endpoint.host, type, (long)length);
+    end_head(&t, invocation_id);
+    return send_request(c, &t, json, length);
+}
+
+/* Response stream */
+
+void http_start(struct http_stream *s, struct http_connection *c,
+                const char *id, const char *invocation_id)
+{
+    s->connection = c;
+    s->id = id;
+    s->invocation_id = invocation_id;
+    s->error = s->begun = s->status = 0;
+    s->answer_length = s->piece_length = 0;
+}
+
+/* The answer is kept as lines "Name: value\n". */
+
+static const char *next_line(const char *line)
+{
+    while (*line++ != '\n')
+        continue;
+    return line;
+}
+
+static int has_header(const struct http_stream *s, const char *name)
+{
+    const char *p = s->answer;
+    size_t n;
+
+    for (; p < s->answer + s->answer_length; p = next_line(p)) {
+        n = match(p, name);
+        if (n > 0 && p[n] == ':')
+            return 1;
+    }
+    return 0;
+}
+
+static int add_header(struct http_stream *s, const char *name,
+                      const char *value, int refused)
+{
+    struct http_text t = {.bytes = s->answer,
+                          .size = sizeof s->answer,
+                          .length = s->answer_length};
+    const char *p;
+
+    for (p = name; token_character(*p); p++)
+        continue;
+    refused |= p == name || *p != '\0';
+    for (p = value; *p; p++)
+        refused |= *p < ' ' || *p > '~';
+    http_format(&t, "%s: %s\n", name, value);
+    if (s->error < 0)
+        return s->error;
+    if (refused || s->begun || t.full)
+        return s->error = HTTP_HEADER;
+    s->answer_length = t.length;
+    return 0;
+}
+
+int http_status(struct http_stream *s, int status)
+{
+    if (s->error < 0)
+        return s->error;
+    if (s->begun || status < 200 || status > 599)
+        return s->error = HTTP_HEADER;
+    s->status = status;
+    return 0;
+}
+
+int http_header(struct http_stream *s, const char *name, const char *value)
+{
+    int refused = has_header(s, name) ||
+                  (s->status == 0 && !http_same(name, "Content-Type"));
+    const char *own = "Connection\0Keep-Alive\0Proxy-Connection\0Set-Cookie\0"
+                      "TE\0Trailer\0Transfer-Encoding\0Upgrade\0";
+
+    for (; *own; own += strlen(own) + 1)
+        refused |= http_same(name, own);
+    return add_header(s, name, value, refused);
+}
+
+int http_cookie(struct http_stream *s, const char *cookie)
+{
+    return add_header(s, "Set-Cookie", cookie, s->status == 0 || !*cookie);
+}
+
+/* Writes part of a line, up to `end`, as a JSON string. It is printable ASCII,
+ * of which only two characters need an escape. */
+static void quote(struct http_text *t, const char *p, int end)
+{
+    http_append(t, "\"", 1);
+    for (; *p != end; p++) {
+        if (*p == '"' || *p == '\\')
+            http_append(t, "\\", 1);
+        http_append(t, p, 1);
+    }
+    http_append(t, "\"", 1);
+}
+
+/* Writes the headers as members of an object, or the values of the cookies as
+ * elements of an array, with `first` before the first; gives their number. */
+static int list_answer(struct http_text *t, const struct http_stream *s,
+                       int cookies, const char *first)
+{
+    const char *p = s->answer, *value;
+    int count = 0;
+
+    for (; p < s->answer + s->answer_length; p = next_line(p)) {
+        if ((match(p, "Set-Cookie:") > 0) != cookies)
+            continue;
+        http_format(t, "%s", count++ ? "," : first);
+        for (value = p; *value != ':'; value++)
+            continue;
+        if (!cookies) {
+            quote(t, p, ':');
+            http_append(t, ":", 1);
+        }
+        quote(t, value + 2, '\n');
+    }
+    return count;
+}
+
+/* The prelude of an HTTP answer, which is a chunk of its own: status, headers
+ * and cookies as JSON, then eight NULs. */
+static void prelude(struct http_text *t, const struct http_stream *s)
+{
+    http_format(t, "{\"statusCode\":%ld,\"headers\":{", (long)s->status);
+    (void)list_answer(t, s, 0, "");
+    http_append(t, "}", 1);
+    if (list_answer(t, s, 1, ",\"cookies\":[") > 0)
+        http_append(t, "]", 1);
+    http_append(t, "}\0\0\0\0\0\0\0\0", 9);
+}
+
+static void response_head(struct http_text *t, const struct http_stream *s)
+{
+    const struct http_endpoint *e = &s->connection->endpoint;
+    const char *type = "application/octet-stream";
+    size_t length = strlen(type);
+
+    if (s->status > 0) {
+        type = "application/vnd.awslambda.http-integration-response";
+        length = strlen(type);
+    } else if (s->answer_length > 0) {
+        type = s->answer + strlen("Content-Type: ");
+        length = s->answer_length - strlen("Content-Type: \n");
+    }
+    http_format(t,
+                REQUEST_LINE("POST", "invocation/%s/response") COMMON_FIELDS
+                "Content-Type: %.*s\r\n"
+                "Lambda-Runtime-Function-Response-Mode: streaming\r\n"
+                "Transfer-Encoding: chunked\r\n"
+                "Trailer: " ERROR_TYPE ", " ERROR_BODY "\r\n",
+                e->path_length, e->path, s->id, e->host_length, e->host,
+                (int)length, type);
+    end_head(t, s->invocation_id);
+}
+
+/* By hand there is no framing: the body goes to standard output, status and
+ * headers to standard error. */
+static int print(struct http_stream *s, struct iovec *piece)
+{
+    char bytes[32];
+    struct http_text t = {.bytes = bytes, .size = sizeof bytes};
+    struct iovec v[3];
+
+    if (!s->begun && s->status > 0) {
+        http_format(&t, "HTTP/1.1 %ld\n", (long)s->status);
+        v[0] = slice(t.bytes, t.length);
+        v[1] = slice(s->answer, s->answer_length);
+        v[2] = slice("\n", 1);
+        (void)write_all(2, v, 3, 0);
+    }
+    s->begun = 1;
+    return write_all(1, piece, 2, 0);
+}
+
+/* Sends, in one system call: the head and the prelude, if they have not left;
+ * a chunk of what is gathered and `length` bytes more, if that is any; and
+ * `end`, which is empty or what follows the last chunk of data. */
+static int transmit(struct http_stream *s, const void *bytes, size_t length,
+                    const char *end)
+{
+    char head[REQUEST_BYTES_MAX + HTTP_PRELUDE_BYTES_MAX + 32];
+    char first[HTTP_PRELUDE_BYTES_MAX];
+    struct http_text t = {.bytes = head, .size = sizeof head};
+    struct http_text p = {.bytes = first, .size = sizeof first};
+    size_t total = s->piece_length + length;
+    struct iovec v[5] = {{0},
+                         slice(s->piece, s->piece_length),
+                         slice(bytes, length),
+                         slice("\r\n", total ? 2 : 0),
+                         slice(end, strlen(end))};
+
+    s->piece_length = 0;
+    if (!s->connection)
+        return s->error = print(s, v + 1);
+    if (!s->begun) {
+        response_head(&t, s);
+        if (s->status > 0) {
+            prelude(&p, s);
+            http_format(&t, "%lx\r\n%.*s\r\n", (unsigned long)p.length,
+                        (int)p.length, first);
+        }
+    }
+    if (total > 0)
+        http_format(&t, "%lx\r\n", (unsigned long)total);
+    v[0] = slice(head, t.length);
+    s->begun = 1;
+    s->error = open_connection(s->connection);
+    if (s->error == 0)
+        s->error = write_all(s->connection->fd, v, 5, POLLIN);
+    return s->error;
+}
+
+int http_write(struct http_stream *s, const void *bytes, size_t length)
+{
+    if (s->error < 0 || s->piece_length + length == 0)
+        return s->error;
+    return transmit(s, bytes, length, "");
+}
+
+int http_put(struct http_stream *s, const void *bytes, size_t length)
+{
+    const char *p = bytes;
+    size_t n;
+
+    for (; s->error == 0 && length > 0; length -= n, p += n) {
+        if (s->piece_length == sizeof s->piece)
+            (void)transmit(s, "", 0, "");
+        n = sizeof s->piece - s->piece_length;
+        if (n > length)
+            n = length;
+        memcpy(s->piece + s->piece_length, p, n);
+        s->piece_length += n;
+    }
+    return s->error;
+}
+
+int http_print(struct http_stream *s, const char *format, ...)
+{
+    struct http_text t = {.stream = s};
+    va_list list;
+
+    va_start(list, format);
+    http_format_list(&t, format, list);
+    va_end(list);
+    return s->error;
+}
+
+int http_flush(struct http_stream *s)
+{
+    if (s->error < 0 || (s->begun && s->piece_length == 0))
+        return s->error;
+    return transmit(s, "", 0, "");
+}
+
+int http_look(struct http_stream *s)
+{
+    struct http_connection *c = s->connection;
+
+    if (s->error < 0 || !c || c->fd < 0 || !ready(c->fd, POLLIN, 0))
+        return s->error;
+    if (s->begun)
+        return s->error = HTTP_EARLY;
+    /* Nothing is lost yet: the head can leave on a new connection. */
+    http_close(c);
+    return 0;
+}
+
+static void copy(char *to, const char *from, size_t size)
+{
+    struct http_text t = {.bytes = to, .size = size};
+    size_t length = strlen(from);
+
+    http_append(&t, from, length < size ? length : size - 1);
+}
+
+int http_fail(struct http_stream *s, const char *type, const char *message)
+{
+    const char *p = type;
+
+    while (alphanumeric(*p) || *p == '.')
+        p++;
+    if (*p != '\0' || p == type || p - type > HTTP_ERROR_TYPE_BYTES_MAX)
+        type = "Function.Unknown";
+    copy(s->error_type, type, sizeof s->error_type);
+    copy(s->error_message, message, sizeof s->error_message);
+    if (s->error == 0)
+        s->error = HTTP_FAILED;
+    return s->error;
+}
+
+int http_end(struct http_stream *s, const char *json, size_t length)
+{
+    char bytes[HTTP_TRAILER_BYTES_SENT_MAX], body[HTTP_ERROR_BYTES_MAX / 3 * 4];
+    struct http_text t = {.bytes = bytes, .size = sizeof bytes};
+
+    http_append(&t, "0\r\n", 3);
+    if (json)
+        http_format(&t, ERROR_TYPE ": %s\r\n" ERROR_BODY ": %.*s\r\n",
+                    s->error_type, (int)http_base64_encode(body, json, length),
+                    body);
+    http_append(&t, "\r\n", 2);
+    return transmit(s, "", 0, bytes);
+}
