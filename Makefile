@@ -23,7 +23,8 @@ FREESTANDING = -ffreestanding -fPIE -fvisibility=hidden -fomit-frame-pointer \
     -Wl,-z,noexecstack -Wl,-z,noseparate-code -Wl,-z,norelro
 
 MACHINE := $(shell $(CC) -dumpmachine 2>/dev/null)
-ifeq ($(filter x86_64-%linux% aarch64-%linux%,$(subst -gnu,,$(MACHINE))),)
+LINUX := $(filter %-linux %-linux-gnu %-linux-musl,$(MACHINE))
+ifeq ($(filter x86_64-% aarch64-%,$(LINUX)),)
 ifndef HOSTED
 $(info no libc-free build for $(or $(MACHINE),$(CC)): building with its C library)
 HOSTED = 1
