@@ -23,7 +23,7 @@
 /* What an early answer may take: the peer has begun to give it. */
 #define EARLY_ANSWER_MS 1000
 
-static struct http_connection connection = {.fd = -1};
+static struct http_connection connection;
 static struct http_message message;
 static struct http_stream stream;
 static char input[HTTP_MESSAGE_BYTES_MAX];
@@ -56,20 +56,21 @@ static void pause_ms(long ms)
 
 /* Logging: a line, and a system call, for each fault */
 
-static void say(const char *format, ...) HTTP_PRINTF(1);
-
-static void say(const char *format, ...)
+static void begin_log(struct http_text *t)
 {
-    char bytes[HTTP_ERROR_BYTES_MAX + 256];
-    struct http_text t = {.bytes = bytes, .size = sizeof bytes};
-    va_list list;
+    static char bytes[HTTP_ERROR_BYTES_MAX + 256];
 
-    va_start(list, format);
-    http_format(&t, "rawstream: ");
-    http_format_list(&t, format, list);
-    http_format(&t, "\n");
-    va_end(list);
-    if (write(2, bytes, t.length) < 0)
+    t->bytes = bytes;
+    t->size = sizeof bytes - 1;
+    t->length = 0;
+    t->stream = NULL;
+    http_format(t, "rawstream: ");
+}
+
+static void end_log(struct http_text *t)
+{
+    t->bytes[t->length] = '\n';
+    if (write(2, t->bytes, t->length + 1) < 0)
         return; /* nobody is there to be told */
 }
 
@@ -88,49 +89,65 @@ static const char *system_reason(int error)
     return "system call failed";
 }
 
-/* Drops the connection, says why, and waits before the next try, or ends. */
+/* Drops the connection, says why, and waits before the next try, or ends. rc
+ * is an enum http_error, or a status that was not the one hoped for. */
 static void fault(const char *what, const char *id, int rc)
 {
-    char bytes[96];
-    struct http_text t = {.bytes = bytes, .size = sizeof bytes};
-    const char *end = "";
+    struct http_text t;
+    int last = rc == 500 || ++faults == FAULTS_MAX;
 
+    begin_log(&t);
+    http_format(&t, "%s%s: ", what, id);
     if (rc > 0)
         http_format(&t, "status %ld", (long)rc);
     else if (rc == HTTP_SYSTEM)
-        http_format(&t, "%s, errno %ld", system_reason(errno), (long)errno);
+        http_format(&t, "%s (errno %ld)", system_reason(errno), (long)errno);
     else
         http_format(&t, "%s", http_reason(rc));
     if (rc <= HTTP_STATUS_LINE && rc >= HTTP_INTERIM)
         http_format(&t, " at byte %ld", (long)(message.taken + message.at));
-    http_close(&connection);
-    faults++;
-    if (rc == 500)
-        end = ", which is final: giving up";
-    else if (faults == FAULTS_MAX)
-        end = ", the fifth fault in a row: giving up";
-    say("%s%s: %s%s", what, id, bytes, end);
-    if (*end)
+    http_format(&t, last ? ": giving up" : "");
+    end_log(&t);
+    if (last)
         _exit(1);
+    http_close(&connection);
     pause_ms(BACK_OFF_MS << (faults - 1));
 }
 
 /* Errors of the handler */
 
-/* {"errorMessage":...,"errorType":...,"stackTrace":[]}, at most
- * HTTP_ERROR_BYTES_MAX bytes and a NUL: the message gives way. */
-static size_t error_json(char *out)
+/* How many letters, digits and `other` a text begins with. */
+static size_t span(const char *text, char other)
 {
-    struct http_text t = {.bytes = out, .size = HTTP_ERROR_BYTES_MAX + 1};
-    size_t taken, around = HTTP_ERROR_TYPE_BYTES_MAX + 64;
+    size_t n = 0;
+    int c;
 
+    for (; (c = text[n] | 0x20) != 0x20; n++)
+        if (text[n] != other && (c < 'a' || c > 'z') &&
+            (text[n] < '0' || text[n] > '9'))
+            break;
+    return n;
+}
+
+/* The error is kept as it is reported: JSON of at most HTTP_ERROR_BYTES_MAX
+ * bytes, in which the message gives way. */
+int http_fail(struct http_stream *s, const char *type, const char *text)
+{
+    struct http_text t = {.bytes = s->error_json, .size = sizeof s->error_json};
+    size_t n = span(type, '.'), taken;
+
+    if (n == 0 || n > HTTP_ERROR_TYPE_BYTES_MAX || type[n] != '\0') {
+        type = "Function.Unknown";
+        n = strlen(type);
+    }
+    memcpy(s->error_type, type, n + 1);
     http_format(&t, "{\"errorMessage\":\"");
-    t.length += json_escape(out + t.length, HTTP_ERROR_BYTES_MAX - around,
-                            stream.error_message, strlen(stream.error_message),
-                            &taken);
-    http_format(&t, "\",\"errorType\":\"%s\",\"stackTrace\":[]}",
-                stream.error_type);
-    return t.length;
+    t.length += json_escape(t.bytes + t.length, t.size - n - 64, text,
+                            strlen(text), &taken);
+    http_format(&t, "\",\"errorType\":\"%s\",\"stackTrace\":[]}", type);
+    if (s->error == 0)
+        s->error = HTTP_FAILED;
+    return s->error;
 }
 
 /* Whether the handler failed, by its own word (rc) or by what it did with the
@@ -139,11 +156,9 @@ static int failed(int rc)
 {
     if (rc >= 0 && stream.error == 0)
         return 0;
-    if (stream.error == HTTP_HEADER)
+    if (stream.error == HTTP_HEADER || stream.error == 0)
         (void)http_fail(&stream, "Function.InvalidResponse",
-                        http_reason(HTTP_HEADER));
-    if (stream.error == 0)
-        (void)http_fail(&stream, "Function.Unknown", http_reason(HTTP_FAILED));
+                        http_reason(stream.error ? HTTP_HEADER : HTTP_FAILED));
     return 1;
 }
 
@@ -155,65 +170,54 @@ static int failed(int rc)
  *   failed              | /error               | last chunk, trailers
  *   lost its connection | nothing              | nothing
  *
- * 0 when all is sent; by hand, when the handler succeeded. */
+ * 0 when all is sent, or an error. */
 static int conclude(int rc)
 {
-    char json[HTTP_ERROR_BYTES_MAX + 1];
-    size_t length;
+    struct http_text t;
 
     if (!failed(rc))
-        return http_end(&stream, NULL, 0);
+        return http_end(&stream);
     if (stream.error > HTTP_HEADER)
         return stream.error;
-    length = error_json(json);
-    rc = stream.begun ? http_end(&stream, json, length) : 0;
-    if (!stream.connection) {
-        json[length] = '\n';
-        if (rc < 0 || write(2, json, length + 1) < 0)
-            return rc;
-        return HTTP_FAILED;
-    }
-    say("%s: %s", stream.id, json);
-    if (!stream.begun)
-        rc = http_post_error(&connection, stream.id, stream.invocation_id,
-                             stream.error_type, json, length);
-    return rc;
+    begin_log(&t);
+    if (stream.connection)
+        http_format(&t, "%s: ", stream.id);
+    else
+        t.length = 0;
+    http_format(&t, "%s", stream.error_json);
+    end_log(&t);
+    if (stream.begun)
+        return http_end(&stream);
+    return stream.connection ? http_post_error(&stream) : 0;
 }
 
 /* In Lambda */
 
-/* The value of a field that is to be sent back: "" when there is none, NULL
- * when it is given twice with a difference, is too long, or has a byte that
- * is not visible ASCII (with `strict`: not a letter, digit or hyphen). */
-static const char *id_field(const char *name, int strict)
-{
-    const char *value = NULL, *p;
-
-    for (unsigned i = 0; i < message.field_count; i++) {
-        if (!http_same(message.fields[i].name, name))
-            continue;
-        if (value && strcmp(value, message.fields[i].value) != 0)
-            return NULL;
-        value = message.fields[i].value;
-    }
-    if (!value)
-        return "";
-    for (p = value; *p; p++) {
-        int letter = (*p | 0x20) >= 'a' && (*p | 0x20) <= 'z';
-
-        if (*p <= ' ' || *p > '~')
-            return NULL;
-        if (strict && !letter && !(*p >= '0' && *p <= '9') && *p != '-')
-            return NULL;
-    }
-    return p - value <= HTTP_ID_BYTES_MAX ? value : NULL;
-}
-
 static const char *text_field(const char *name)
 {
-    const char *value = http_field(&message, name);
+    int count;
+    const char *value = http_field(&message, name, &count);
 
     return value ? value : "";
+}
+
+/* The value of a field that is sent back: "" when there is none, NULL when it
+ * is given twice with a difference, is too long, or has a byte other than
+ * visible ASCII (with `strict`: than letters, digits and hyphens). */
+static const char *id_field(const char *name, int strict)
+{
+    int count;
+    const char *value = http_field(&message, name, &count), *p = value;
+
+    if (!value)
+        return "";
+    if (strict)
+        p += span(p, '-');
+    else
+        while (*p > ' ' && *p <= '~')
+            p++;
+    return count > 0 && *p == '\0' && p - value <= HTTP_ID_BYTES_MAX ? value
+                                                                     : NULL;
 }
 
 /* Lambda-Runtime-Deadline-Ms; 0 for what cannot be one. */
@@ -278,6 +282,7 @@ static void invoke(void)
         .event = message.buffer + message.body,
         .event_length = message.body_length,
     };
+    struct http_text t;
 
     if (!request_id || !*request_id) {
         fault("GET /next: request id missing or malformed", "", 200);
@@ -286,35 +291,35 @@ static void invoke(void)
     faults = 0;
     memcpy(id, request_id, strlen(request_id) + 1);
     if (!invocation_id) {
-        say("%s: Lambda-Runtime-Invocation-Id malformed, not echoed", id);
+        begin_log(&t);
+        http_format(&t, "%s: invocation id malformed, not echoed", id);
+        end_log(&t);
         invocation_id = "";
     }
     set_trace_id(in.trace_id);
     http_start(&stream, &connection, id, invocation_id);
-    settle("POST for ", id, conclude(handler_invoke(&in, &stream)));
+    settle("response to ", id, conclude(handler_invoke(&in, &stream)));
 }
 
 static int serve(const char *api)
 {
     int rc = http_endpoint_parse(&connection.endpoint, api);
-    char json[HTTP_ERROR_BYTES_MAX + 1];
-    size_t length;
+    struct http_text t;
 
     if (rc < 0) {
-        say("AWS_LAMBDA_RUNTIME_API: %s: expected HOST:PORT, such as "
-            "127.0.0.1:9001",
-            http_reason(rc));
+        begin_log(&t);
+        http_format(&t, "AWS_LAMBDA_RUNTIME_API: %s: expected HOST:PORT",
+                    http_reason(rc));
+        end_log(&t);
         return 1;
     }
+    connection.fd = -1;
     message.buffer = input;
     http_start(&stream, &connection, "", "");
-    if (failed(handler_init(&stream))) {
-        length = error_json(json);
-        say("init: %s", json);
+    rc = handler_init(&stream);
+    if (rc < 0 || stream.error < 0) {
         faults = FAULTS_MAX - 1; /* a fault now is the last */
-        settle("POST /init/error", "",
-               http_post_error(&connection, NULL, "", stream.error_type, json,
-                               length));
+        settle("init", "", conclude(rc < 0 ? rc : stream.error));
         return 1;
     }
     for (;;) {
@@ -329,20 +334,18 @@ static int serve(const char *api)
 /* By hand */
 
 static const char usage[] =
-    "usage: bootstrap [--delay S] [--format json|text|sse] [--sentence S]\n"
-    "                 [--event FILE|-]\n"
-    "\n"
+    "usage: bootstrap [OPTION VALUE]...\n"
     "Calls the handler once, as Lambda would, and prints its response.\n"
     "\n"
-    "  --event FILE   the event, a JSON object (default {}); - reads standard\n"
-    "                 input; a Function URL's event gives an HTTP answer\n"
-    "  --delay S      seconds between words, 0 to 900\n"
-    "  --format F     json, text or sse\n"
-    "  --sentence S   the words; these three override members of the event\n"
+    "  --event FILE    the event, a JSON object (default {}); - is standard\n"
+    "                  input; a Function URL's event gives an HTTP answer\n"
+    "  --delay S       seconds between words, 0 to 900\n"
+    "  --format F      json, text or sse\n"
+    "  --sentence S    the words; these three override members of the event\n"
     "  --help, --version\n"
     "\n"
-    "With AWS_LAMBDA_RUNTIME_API set it serves that address instead, as in\n"
-    "Lambda, and ignores its arguments.\n";
+    "In Lambda, where AWS_LAMBDA_RUNTIME_API is set, it serves that address\n"
+    "and ignores its arguments.\n";
 
 static int print(int fd, const char *text)
 {
@@ -351,14 +354,16 @@ static int print(int fd, const char *text)
 
 _Noreturn static void usage_error(const char *what, const char *wrong)
 {
-    say("%s: %s", what, wrong);
+    struct http_text t;
+
+    begin_log(&t);
+    http_format(&t, "%s %s", what, wrong);
+    end_log(&t);
     (void)print(2, usage);
     _exit(2);
 }
 
-/* The options with a value; the first MEMBERS of them are members of the
- * event, and so are their names without the hyphens. */
-enum { DELAY, FORMAT, SENTENCE, EVENT, OPTIONS, MEMBERS = EVENT };
+enum { DELAY, FORMAT, SENTENCE, EVENT, OPTIONS };
 
 static const char option_names[] = "--delay\0--format\0--sentence\0--event";
 
@@ -371,20 +376,15 @@ static int take_option(char **values, char **argv)
 
     for (int i = 0; i < OPTIONS; i++, name += n + 1) {
         n = strlen(name);
-        if (strncmp(argv[0], name, n) != 0)
+        if (strlen(argv[0]) < n || memcmp(argv[0], name, n) != 0 ||
+            (argv[0][n] != '=' && argv[0][n] != '\0'))
             continue;
-        if (argv[0][n] == '=') {
-            values[i] = argv[0] + n + 1;
-            return 1;
-        }
-        if (argv[0][n] != '\0')
-            continue;
-        values[i] = argv[1];
-        if (!argv[1])
+        values[i] = argv[0][n] ? argv[0] + n + 1 : argv[1];
+        if (!values[i])
             usage_error(name, "needs a value");
-        return 2;
+        return argv[0][n] ? 1 : 2;
     }
-    usage_error(argv[0], "no such option");
+    usage_error(argv[0], "is not an option");
 }
 
 static void read_options(char **values, char **argv)
@@ -399,8 +399,8 @@ static void read_options(char **values, char **argv)
             _exit(print(1, "rawstream " RAWSTREAM_VERSION "\n"));
         argv += take_option(values, argv);
     }
-    if (values[DELAY]) {
-        delay.text = values[DELAY];
+    delay.text = values[DELAY];
+    if (delay.text) {
         delay.length = strlen(delay.text);
         if (json_decimal(&delay, 9, &ns) < 0 || ns < 0 || ns > 900000000000)
             usage_error("--delay", "must be a number from 0 to 900");
@@ -414,142 +414,64 @@ static void read_options(char **values, char **argv)
 static void read_event(struct http_text *event, const char *file)
 {
     int fd = strcmp(file, "-") == 0 ? 0 : openat(AT_FDCWD, file, O_RDONLY);
-    ssize_t n = -1;
+    ssize_t n;
 
     do {
-        if (fd >= 0)
-            n = read(fd, event->bytes + event->length,
-                     event->size - event->length);
-        if (n < 0 && (fd < 0 || errno != EINTR))
-            usage_error(file, system_reason(errno));
+        n = read(fd, event->bytes + event->length, event->size - event->length);
+        if (n < 0 && errno != EINTR)
+            usage_error("--event", "cannot be read");
         event->length += n > 0 ? (size_t)n : 0;
         if (event->length > HTTP_BODY_BYTES_MAX)
-            usage_error(file, http_reason(HTTP_BODY));
+            usage_error("--event", http_reason(HTTP_BODY));
     } while (n != 0);
 }
 
-/* Adds a member to a JSON object; being the last of its name it counts. */
+/* Adds a member to the JSON object; being the last of its name it counts. What
+ * is not an object is left as it is, for the handler to refuse. */
 static void add_member(struct http_text *object, const char *name,
-                       const char *value, size_t length, int quoted)
+                       const char *value, int quoted)
 {
+    size_t end = object->length, taken;
     const char *p;
-    size_t taken;
 
-    while (object->bytes[--object->length] != '}')
+    while (end > 0 && object->bytes[end - 1] <= ' ')
+        end--;
+    if (end < 2 || object->bytes[end - 1] != '}')
+        return;
+    object->length = end - 1;
+    for (p = object->bytes + end - 2; *p <= ' ' && p > object->bytes; p--)
         continue;
-    for (p = object->bytes + object->length - 1; *p <= ' '; p--)
-        continue;
-    http_format(object, "%s\"%s\":", *p == '{' ? "" : ",", name);
+    http_format(object, "%s\"%s\":%s", *p == '{' ? "" : ",", name,
+                quoted ? "\"" : value);
     if (quoted) {
-        http_append(object, "\"", 1);
+        end = strlen(value);
         object->length += json_escape(object->bytes + object->length,
-                                      object->size - object->length, value,
-                                      length, &taken);
-        object->full |= taken < length;
-        http_append(object, "\"", 1);
-    } else {
-        http_append(object, value, length);
+                                      object->size - object->length, value, end,
+                                      &taken);
+        http_format(object, "\"");
     }
-    http_append(object, "}", 1);
+    http_format(object, "}");
 }
 
-static void add_options(struct http_text *object, char **values)
-{
-    const char *name = option_names;
-
-    for (int i = 0; i < MEMBERS; i++, name += strlen(name) + 1)
-        if (values[i])
-            add_member(object, name + 2, values[i], strlen(values[i]),
-                       i != DELAY);
-}
-
-/* What of an event tells whether and where an HTTP request has a body. */
-struct request {
-    int http;
-    int base64;
-    struct json_token body;
-};
-
-/* 0, or < 0 when the text is not a JSON object. */
-static int read_request(struct request *q, const struct http_text *t)
-{
-    struct json_token name, value;
-    struct json_reader r;
-    int rc = json_object(&r, t->bytes, t->length);
-
-    memset(q, 0, sizeof *q);
-    while (rc == 0 && (rc = json_member(&r, &name, &value)) > 0) {
-        rc = 0;
-        if (json_equal(&name, "requestContext"))
-            q->http = value.type == JSON_OBJECT;
-        if (json_equal(&name, "isBase64Encoded"))
-            q->base64 = value.type == JSON_TRUE;
-        if (json_equal(&name, "body"))
-            q->body = value;
-    }
-    return rc;
-}
-
-/* Changes an event by the options: a direct one in its own members, an HTTP
- * request in those of its body. What is not valid is left for the handler to
- * refuse. */
-static void override(struct http_text *event, char **values)
-{
-    struct request q, ignored;
-    struct http_text body = {.length = 0};
-    int64_t n = 0;
-
-    if (read_request(&q, event) < 0)
-        return;
-    if (!q.http) {
-        add_options(event, values);
-        return;
-    }
-    /* The new body is made in the second half of the buffer. */
-    body.size = event->size /= 2;
-    body.bytes = event->bytes + body.size;
-    event->full = event->length > event->size;
-    if (event->full)
-        return;
-    if (q.body.type == JSON_STRING)
-        n = (int64_t)json_decode(&q.body, body.bytes);
-    if (q.base64)
-        n = http_base64_decode(body.bytes, body.bytes, (size_t)n);
-    if (n > 0)
-        body.length = (size_t)n;
-    else if (n == 0)
-        http_format(&body, "{}");
-    if (read_request(&ignored, &body) < 0)
-        return;
-    add_options(&body, values);
-    add_member(event, "isBase64Encoded", "false", strlen("false"), 0);
-    add_member(event, "body", body.bytes, body.length, 1);
-    event->full |= body.full;
-}
-
+/* As conclude(), for the terminal. */
 static int run_by_hand(char **argv)
 {
     char *values[OPTIONS] = {NULL}, id[48];
-    struct http_text event = {.bytes = input, .size = sizeof input};
+    struct http_text event = {.size = sizeof input};
     struct http_text id_text = {.bytes = id, .size = sizeof id};
-    struct invocation in = {.request_id = id,
-                            .function_arn = "",
-                            .trace_id = "",
-                            .client_context = "",
-                            .cognito_identity = "",
-                            .tenant_id = "",
-                            .event = input};
+    struct invocation in = {id, "", "", "", "", "", 0, input, 0};
+    const char *name = option_names;
     int rc;
 
+    event.bytes = input;
     read_options(values, argv + 1);
     if (values[EVENT])
         read_event(&event, values[EVENT]);
     else
         http_format(&event, "{}");
-    if (values[DELAY] || values[FORMAT] || values[SENTENCE])
-        override(&event, values);
-    if (event.full)
-        usage_error("--event", "too large to be changed by the options");
+    for (int i = 0; i < EVENT; i++, name += strlen(name) + 1)
+        if (values[i])
+            add_member(&event, name + 2, values[i], i != DELAY);
     in.event_length = event.length;
     http_format(&id_text, "local-test-%ld",
                 (long)(clock_ns(CLOCK_REALTIME) / 1000000000));
@@ -558,9 +480,9 @@ static int run_by_hand(char **argv)
     if (rc >= 0 && stream.error == 0)
         rc = handler_invoke(&in, &stream);
     rc = conclude(rc);
-    if (rc == HTTP_SYSTEM)
-        say("standard output: %s", system_reason(errno));
-    return rc < 0;
+    if (rc < 0)
+        print(2, "rawstream: standard output cannot be written\n");
+    return rc < 0 || *stream.error_json != '\0';
 }
 
 /* Start */
@@ -804,19 +726,11 @@ size_t strlen(const char *text)
     return n;
 }
 
-int strncmp(const char *a, const char *b, size_t length)
-{
-    for (; length > 0; length--, a++, b++) {
-        if (*a != *b || *a == '\0')
-            return (unsigned char)*a - (unsigned char)*b;
-        KEEP_LOOP;
-    }
-    return 0;
-}
-
 int strcmp(const char *a, const char *b)
 {
-    return strncmp(a, b, SIZE_MAX);
+    for (; *a == *b && *a != '\0'; a++, b++)
+        KEEP_LOOP;
+    return (unsigned char)*a - (unsigned char)*b;
 }
 
 #endif

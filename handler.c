@@ -20,94 +20,110 @@
 
 enum format { JSON, TEXT, SSE };
 
-struct parameters {
-    struct json_token delay;
-    struct json_token format;
-    struct json_token sentence;
-};
-
 struct job {
-    struct http_stream *out;
+    struct http_text text; /* goes to the response */
     int format;
-    int64_t word_count;
+    struct json_token sentence;
+    long word_count;
     int64_t start_ns; /* word n is due at start + n * delay */
     int64_t delay_ns;
     int64_t limit_ns; /* no word leaves after it */
 };
 
-/* Reading the parameters */
+/* Parameters */
 
-/* Takes what it knows from the members of a JSON object; of the same parameter
- * given twice the last counts. In a query each value is a string. */
-static int take_members(struct parameters *p, char *text, size_t length,
-                        int query)
+/* The members that count, of an event, of its query or of its body. */
+enum { CONTEXT, QUERY, BODY, BASE64, DELAY, FORMAT, SENTENCE, MEMBERS };
+
+static const char member_names[] =
+    "requestContext\0queryStringParameters\0body\0isBase64Encoded\0"
+    "delay\0format\0sentence";
+
+/* Finds those members in a JSON object. Of one given twice the last counts,
+ * and over what was found before. 0, or an error and in `at` where. */
+static int find(struct json_token *found, const struct json_token *object,
+                size_t *at)
 {
     struct json_token name, value;
     struct json_reader r;
-    int rc = json_object(&r, text, length);
+    int rc = json_object(&r, object->text, object->length);
 
-    if (rc < 0)
-        return rc;
-    while ((rc = json_member(&r, &name, &value)) > 0) {
-        if (json_equal(&name, "format"))
-            p->format = value;
-        if (json_equal(&name, "sentence"))
-            p->sentence = value;
-        if (json_equal(&name, "delay")) {
-            p->delay = value;
-            if (query) {
-                p->delay.type = value.type == JSON_STRING ? JSON_NUMBER : 0;
-                p->delay.length = json_decode(&value, value.text);
-            }
-        }
+    while (rc == 0 && (rc = json_member(&r, &name, &value)) > 0) {
+        const char *known = member_names;
+
+        for (int i = 0; i < MEMBERS; i++, known += strlen(known) + 1)
+            if (json_equal(&name, known))
+                found[i] = value;
+        rc = 0;
     }
+    *at = r.at;
     return rc;
 }
 
-/* Reads the parameters of an HTTP request: those in its query, and over them
- * those in its body. The body is decoded where it stands, in the event. NULL,
- * or what was wrong. */
-static const char *read_request(struct parameters *p, struct json_token *query,
-                                struct json_token *body, int base64)
+/* The parameters of an HTTP request: those of its query, in which each value
+ * is a string, and over them those of its body, decoded where it stands in the
+ * event. NULL, or what was wrong. */
+static const char *find_in_request(struct json_token *found,
+                                   const struct json_token *event)
 {
+    struct json_token body = event[BODY];
     int64_t n = 0;
+    size_t at;
 
-    if (query->type == JSON_OBJECT)
-        (void)take_members(p, query->text, query->length, 1);
-    else if (query->type != JSON_NULL)
+    if (event[QUERY].type == JSON_OBJECT)
+        (void)find(found, &event[QUERY], &at);
+    else if (event[QUERY].type != JSON_NULL && event[QUERY].type != 0)
         return "queryStringParameters must be an object";
-    if (body->type == JSON_STRING)
-        n = (int64_t)json_decode(body, body->text);
-    else if (body->type != JSON_NULL)
+    if (found[DELAY].type == JSON_STRING) {
+        found[DELAY].length = json_decode(&found[DELAY], found[DELAY].text);
+        found[DELAY].type = JSON_NUMBER;
+    } else if (found[DELAY].type != 0) {
+        found[DELAY].type = JSON_NULL;
+    }
+    if (body.type == JSON_STRING)
+        n = (int64_t)json_decode(&body, body.text);
+    else if (body.type != JSON_NULL && body.type != 0)
         return "body must be a string";
-    if (base64)
-        n = http_base64_decode(body->text, body->text, (size_t)n);
+    if (event[BASE64].type == JSON_TRUE)
+        n = http_base64_decode(body.text, body.text, (size_t)n);
+    body.length = (size_t)n;
     if (n < 0)
         return "body must be valid base64";
-    if (n > 0 && take_members(p, body->text, (size_t)n, 0) < 0)
+    if (n > 0 && find(found, &body, &at) < 0)
         return "body must be a JSON object";
     return NULL;
 }
 
-/* Checks the parameters and turns them into a job, whose sentence is decoded
- * in place. NULL, or what was wrong. */
-static const char *accept(struct job *j, struct parameters *p)
+/* Checks the parameters and puts them into the job, the sentence decoded where
+ * it stands. NULL, or what was wrong. */
+static const char *accept(struct job *j, struct json_token *found)
 {
-    if (p->delay.type != JSON_NUMBER ||
-        json_decimal(&p->delay, 9, &j->delay_ns) < 0 || j->delay_ns < 0 ||
-        j->delay_ns > DELAY_MAX_NS)
+    static char words[] = "Hello this is a streaming Lambda function response";
+    struct json_token *format = &found[FORMAT];
+    const char *known = "json\0text\0sse";
+
+    j->delay_ns = SECOND_NS / 2;
+    if (found[DELAY].type != 0 &&
+        (found[DELAY].type != JSON_NUMBER ||
+         json_decimal(&found[DELAY], 9, &j->delay_ns) < 0 || j->delay_ns < 0 ||
+         j->delay_ns > DELAY_MAX_NS))
         return "delay must be a number from 0 to 900";
-    if (p->format.type == JSON_STRING && json_equal(&p->format, "json"))
-        j->format = JSON;
-    else if (p->format.type == JSON_STRING && json_equal(&p->format, "text"))
-        j->format = TEXT;
-    else if (p->format.type == JSON_STRING && json_equal(&p->format, "sse"))
-        j->format = SSE;
-    else
-        return "format must be \"json\", \"text\" or \"sse\"";
-    if (p->sentence.type != JSON_STRING)
+    for (j->format = JSON; format->type != 0; j->format++) {
+        if (j->format > SSE || format->type != JSON_STRING)
+            return "format must be \"json\", \"text\" or \"sse\"";
+        if (json_equal(format, known))
+            break;
+        known += strlen(known) + 1;
+    }
+    j->sentence = found[SENTENCE];
+    if (j->sentence.type == 0) {
+        j->sentence.text = words;
+        j->sentence.length = strlen(words);
+    } else if (j->sentence.type == JSON_STRING) {
+        j->sentence.length = json_decode(&j->sentence, j->sentence.text);
+    } else {
         return "sentence must be a string";
-    p->sentence.length = json_decode(&p->sentence, p->sentence.text);
+    }
     return NULL;
 }
 
@@ -116,10 +132,15 @@ static const char *accept(struct job *j, struct parameters *p)
 /* White space as Python's str.split() sees it. */
 static int is_space(uint32_t c)
 {
-    return (c >= 0x09 && c <= 0x0d) || (c >= 0x1c && c <= 0x20) || c == 0x85 ||
-           c == 0xa0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200a) ||
-           c == 0x2028 || c == 0x2029 || c == 0x202f || c == 0x205f ||
-           c == 0x3000;
+    static const uint16_t ranges[][2] = {
+        {0x09, 0x0d},     {0x1c, 0x20},     {0x85, 0x85},     {0xa0, 0xa0},
+        {0x1680, 0x1680}, {0x2000, 0x200a}, {0x2028, 0x2029}, {0x202f, 0x202f},
+        {0x205f, 0x205f}, {0x3000, 0x3000}};
+
+    for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++)
+        if (c >= ranges[i][0] && c <= ranges[i][1])
+            return 1;
+    return 0;
 }
 
 /* Cuts the next word off the rest of the sentence; its length, 0 at the end. */
@@ -182,7 +203,7 @@ static int wait_turn(struct job *j, int64_t n)
             (void)nanosleep(&t, NULL);
             now = now_ns(CLOCK_MONOTONIC);
         }
-        rc = http_look(j->out);
+        rc = http_look(j->text.stream);
     }
     late = now - due;
     if (late > j->delay_ns && late > MARGIN_NS)
@@ -190,7 +211,7 @@ static int wait_turn(struct job *j, int64_t n)
     return rc;
 }
 
-/* Lines, each a chunk: its beginning, perhaps a string, its end */
+/* Lines, each a chunk */
 
 static void put_string(struct job *j, const char *text, size_t length)
 {
@@ -199,122 +220,122 @@ static void put_string(struct job *j, const char *text, size_t length)
 
     for (; length > 0; text += taken, length -= taken) {
         n = json_escape(escaped, sizeof escaped, text, length, &taken);
-        (void)http_put(j->out, escaped, n);
+        http_append(&j->text, escaped, n);
     }
 }
 
-static void begin_line(struct job *j, const char *event, const char *members)
+/* A line begins with {"kind":"name" and ends with its time. */
+static void begin_line(struct job *j, const char *kind, const char *name)
 {
     if (j->format == SSE)
-        (void)http_print(j->out, "event: %s\ndata: ", event);
-    (void)http_print(j->out, "{%s", members);
+        http_format(&j->text, "event: %s\ndata: ", name);
+    http_format(&j->text, "{\"%s\":\"%s\"", kind, name);
 }
 
 static void end_line(struct job *j)
 {
-    long centiseconds = (long)(now_ns(CLOCK_REALTIME) / (SECOND_NS / 100));
+    long hundredths = (long)(now_ns(CLOCK_REALTIME) / (SECOND_NS / 100));
 
-    (void)http_print(j->out, ",\"timestamp\":%ld.%ld%ld}\n%s",
-                     centiseconds / 100, centiseconds / 10 % 10,
-                     centiseconds % 10, j->format == SSE ? "\n" : "");
+    http_format(&j->text, ",\"timestamp\":%ld.%ld%ld}\n%s", hundredths / 100,
+                hundredths / 10 % 10, hundredths % 10,
+                j->format == SSE ? "\n" : "");
 }
 
-static void put_start(struct job *j, const char *request_id)
-{
-    if (j->format == TEXT)
-        return;
-    begin_line(j, "start", "\"status\":\"start\"");
-    (void)http_print(j->out, ",\"request_id\":\"%s\",\"word_count\":%ld",
-                     request_id, (long)j->word_count);
-    end_line(j);
-}
-
-static void put_word(struct job *j, int64_t n, const char *word, size_t length)
+static void put_word(struct job *j, long n, const char *word, size_t length)
 {
     if (j->format == TEXT) {
-        (void)http_print(j->out, "%s%.*s", n > 0 ? " " : "", (int)length, word);
+        http_append(&j->text, " ", n > 0);
+        http_append(&j->text, word, length);
         return;
     }
-    begin_line(j, "word", "\"type\":\"word\",\"data\":\"");
+    begin_line(j, "type", "word");
+    http_format(&j->text, ",\"data\":\"");
     put_string(j, word, length);
-    (void)http_print(j->out, "\",\"sequence\":%ld,\"total\":%ld", (long)n + 1,
-                     (long)j->word_count);
+    http_format(&j->text, "\",\"sequence\":%ld,\"total\":%ld", n + 1,
+                j->word_count);
     end_line(j);
 }
 
 /* The last line. It is not flushed: it leaves with the end of the response. */
-static void put_end(struct job *j, int64_t sent, const char *error)
+static void put_end(struct job *j, long sent, const char *error)
 {
     if (j->format == TEXT) {
-        (void)http_put(j->out, "\n", 1);
+        http_append(&j->text, "\n", 1);
         return;
     }
-    begin_line(j, error ? "error" : "complete",
-               error ? "\"status\":\"error\"" : "\"status\":\"complete\"");
+    begin_line(j, "status", error ? "error" : "complete");
     if (error)
-        (void)http_print(j->out, ",\"error\":\"%s\"", error);
-    (void)http_print(j->out, ",\"word_count\":%ld", (long)sent);
+        http_format(&j->text, ",\"error\":\"%s\"", error);
+    http_format(&j->text, ",\"word_count\":%ld", sent);
     end_line(j);
 }
 
-static int stream_words(struct job *j, const struct invocation *in,
-                        struct json_token sentence)
+static int stream_words(struct job *j, const struct invocation *in)
 {
-    const char *late = "the deadline came before the last word", *word = NULL;
-    struct json_token rest = sentence;
+    static const char late[] = "the deadline came before the last word";
+    struct http_stream *out = j->text.stream;
+    struct json_token rest = j->sentence;
+    const char *word = NULL;
     size_t length;
     int rc;
 
     start_clock(j, in);
     while (next_word(&rest, &word) > 0)
         j->word_count++;
-    put_start(j, in->request_id);
-    rc = http_flush(j->out);
-    for (int64_t n = 0; (length = next_word(&sentence, &word)) > 0; n++) {
+    if (j->format != TEXT) {
+        begin_line(j, "status", "start");
+        http_format(&j->text, ",\"request_id\":\"%s\",\"word_count\":%ld",
+                    in->request_id, j->word_count);
+        end_line(j);
+    }
+    rc = http_flush(out);
+    for (long n = 0; (length = next_word(&j->sentence, &word)) > 0; n++) {
         if (rc == 0)
             rc = wait_turn(j, n);
         if (rc < 0)
             return rc;
         if (rc > 0) {
             put_end(j, n, late);
-            return http_fail(j->out, "Function.DeadlineExceeded", late);
+            return http_fail(out, "Function.DeadlineExceeded", late);
         }
         put_word(j, n, word, length);
-        rc = http_flush(j->out);
+        rc = http_flush(out);
     }
     put_end(j, j->word_count, NULL);
-    return 0;
+    return rc;
 }
 
 /* Answering */
 
 static void put_head(struct job *j, int http, int status)
 {
-    const char *type = j->format == TEXT  ? "text/plain; charset=utf-8"
-                       : j->format == SSE ? "text/event-stream"
-                                          : "application/x-ndjson";
+    struct http_stream *out = j->text.stream;
 
     if (http)
-        (void)http_status(j->out, status);
-    (void)http_header(j->out, "Content-Type", type);
+        (void)http_status(out, status);
+    (void)http_header(out, "Content-Type",
+                      j->format == TEXT  ? "text/plain; charset=utf-8"
+                      : j->format == SSE ? "text/event-stream"
+                                         : "application/x-ndjson");
     if (http)
-        (void)http_header(j->out, "X-Content-Type-Options", "nosniff");
+        (void)http_header(out, "X-Content-Type-Options", "nosniff");
     if (http && j->format == SSE)
-        (void)http_header(j->out, "Cache-Control", "no-cache");
+        (void)http_header(out, "Cache-Control", "no-cache");
 }
 
 static int refuse(struct job *j, int http, const char *error)
 {
     if (!http)
-        return http_fail(j->out, "Function.InvalidEvent", error);
+        return http_fail(j->text.stream, "Function.InvalidEvent", error);
     j->format = JSON;
     put_head(j, http, 400);
-    (void)http_print(j->out, "{\"status\":\"error\",\"error\":\"");
+    http_format(&j->text, "{\"status\":\"error\",\"error\":\"");
     put_string(j, error, strlen(error));
-    return http_print(j->out, "\"}\n");
+    http_format(&j->text, "\"}\n");
+    return 0;
 }
 
-static int refuse_text(struct http_stream *out, int rc, size_t at)
+static int refuse_event(struct job *j, int rc, size_t at)
 {
     char bytes[64];
     struct http_text t = {.bytes = bytes, .size = sizeof bytes};
@@ -325,7 +346,7 @@ static int refuse_text(struct http_stream *out, int rc, size_t at)
         http_format(&t, "event is %s at byte %ld",
                     rc == JSON_DEPTH ? "nested too deep" : "not valid JSON",
                     (long)at);
-    return http_fail(out, "Function.InvalidEvent", bytes);
+    return refuse(j, 0, bytes);
 }
 
 int handler_init(struct http_stream *out)
@@ -336,40 +357,26 @@ int handler_init(struct http_stream *out)
 
 int handler_invoke(const struct invocation *in, struct http_stream *out)
 {
-    char delay[] = "0.5", format[] = "json";
-    char words[] = "Hello this is a streaming Lambda function response";
-    struct parameters p = {{JSON_NUMBER, delay, strlen(delay)},
-                           {JSON_STRING, format, strlen(format)},
-                           {JSON_STRING, words, strlen(words)}};
-    struct job j = {.out = out};
-    struct json_token name, value;
-    struct json_token query = {.type = JSON_NULL}, body = {.type = JSON_NULL};
-    struct json_reader r;
+    struct job j = {.text = {.stream = out}};
+    struct json_token whole = {JSON_OBJECT, in->event, in->event_length};
+    struct json_token event[MEMBERS] = {{0}}, found[MEMBERS] = {{0}};
     const char *wrong = NULL;
-    int http = 0, base64 = 0;
-    int rc = json_object(&r, in->event, in->event_length);
+    size_t at;
+    int rc = find(event, &whole, &at);
+    int http = event[CONTEXT].type == JSON_OBJECT;
 
-    while (rc == 0 && (rc = json_member(&r, &name, &value)) > 0) {
-        if (json_equal(&name, "requestContext"))
-            http = value.type == JSON_OBJECT;
-        if (json_equal(&name, "queryStringParameters"))
-            query = value;
-        if (json_equal(&name, "body"))
-            body = value;
-        if (json_equal(&name, "isBase64Encoded"))
-            base64 = value.type == JSON_TRUE;
-        rc = 0;
-    }
     if (rc < 0)
-        return refuse_text(out, rc, r.at);
+        return refuse_event(&j, rc, at);
     if (http)
-        wrong = read_request(&p, &query, &body, base64);
-    else
-        (void)take_members(&p, in->event, in->event_length, 0);
+        wrong = find_in_request(found, event);
+    /* By hand, options are added to the event, whatever its kind. */
+    for (int i = DELAY; i < MEMBERS; i++)
+        if (event[i].type != 0)
+            found[i] = event[i];
     if (!wrong)
-        wrong = accept(&j, &p);
+        wrong = accept(&j, found);
     if (wrong)
         return refuse(&j, http, wrong);
     put_head(&j, http, 200);
-    return stream_words(&j, in, p.sentence);
+    return stream_words(&j, in);
 }

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -57,7 +58,7 @@ static size_t match(const char *text, const char *prefix)
     return prefix[n] == '\0' ? n : 0;
 }
 
-int http_same(const char *a, const char *b)
+static int same(const char *a, const char *b)
 {
     size_t n = match(a, b);
 
@@ -82,24 +83,24 @@ const char *http_reason(int error)
      * would need relocations. */
     const char *reason = "\0"
                          "system call failed\0"
-                         "connection closed before an answer\0"
-                         "connection closed inside a message\0"
+                         "closed before an answer\0"
+                         "closed inside a message\0"
                          "malformed status line\0"
                          "malformed field line\0"
-                         "control byte, or a line end other than CRLF\0"
-                         "line, head or trailer section too long\0"
+                         "control byte or bare CR or LF\0"
+                         "line or section too long\0"
                          "more than 128 fields\0"
                          "Content-Length is not one number up to 6291556\0"
-                         "transfer coding other than one chunked\0"
+                         "transfer coding is not one chunked\0"
                          "neither Content-Length nor chunked\0"
                          "malformed chunk\0"
-                         "body larger than 6291556 bytes\0"
-                         "status 101, or more than 16 interim responses\0"
+                         "larger than 6291556 bytes\0"
+                         "status 101 or more than 16 interim responses\0"
                          "answered or closed before the response ended\0"
-                         "the rest of the answer did not come\0"
-                         "host must be a dotted IPv4 address or localhost\0"
-                         "port must be a number from 1 to 65535\0"
-                         "path has characters that no URL path has\0"
+                         "answer incomplete\0"
+                         "host is not a dotted IPv4 address or localhost\0"
+                         "port is not a number from 1 to 65535\0"
+                         "malformed path\0"
                          "status or header refused\0"
                          "handler failed\0";
 
@@ -125,12 +126,20 @@ void http_message_start(struct http_message *m, char *buffer)
     m->field_count = 0;
 }
 
-char *http_field(const struct http_message *m, const char *name)
+char *http_field(const struct http_message *m, const char *name, int *count)
 {
-    for (unsigned i = 0; i < m->field_count; i++)
-        if (http_same(m->fields[i].name, name))
-            return m->fields[i].value;
-    return NULL;
+    const struct http_field *f = m->fields;
+    char *value = NULL;
+
+    for (*count = 0; f < m->fields + m->field_count; f++) {
+        if (!same(f->name, name))
+            continue;
+        *count = *count < 0 || (value && strcmp(value, f->value) != 0)
+                     ? -1
+                     : *count + 1;
+        value = f->value;
+    }
+    return value;
 }
 
 /* Looks for the end of the line that begins at m->line, of at most `limit`
@@ -160,7 +169,7 @@ static int read_line(struct http_message *m, size_t limit)
 static int status_line(struct http_message *m, const char *line)
 {
     static const char shape[] = "HTTP/1.0 000 "; /* 0 is any digit */
-    int64_t status;
+    int64_t status = 0;
 
     for (int i = 0; shape[i]; i++)
         if (shape[i] == '0' ? !digit(line[i]) : line[i] != shape[i])
@@ -197,57 +206,43 @@ static int field_line(struct http_message *m, char *line)
     return 1;
 }
 
-/* Whether a list has the option: RFC 9110, section 5.6.1 */
-static int lists(const char *list, const char *option)
+/* Whether a list has the word: RFC 9110, section 5.6.1. Finding it inside
+ * another is harmless: the connection is closed for nothing. */
+static int lists(const char *list, const char *word)
 {
-    size_t n;
-
-    for (;;) {
-        while (one_of(*list, ", \t"))
-            list++;
-        n = match(list, option);
-        if (n > 0 && (list[n] == '\0' || one_of(list[n], ", \t")))
-            return 1;
-        while (*list != '\0' && *list != ',')
-            list++;
-        if (*list == '\0')
-            return 0;
-    }
+    while (*list != '\0' && match(list, word) == 0)
+        list++;
+    return *list != '\0';
 }
 
 /* Section 6.3: how the body is framed. Stricter where the RFC lets a client
  * guess, for an event cut short must never look like a whole one. */
 static int frame(struct http_message *m)
 {
-    int lengths = 0, codings = 0, chunked = 0, http11 = m->reusable;
-    int64_t length = 0, n;
-    const char *end;
+    int connections, codings, lengths, http11 = m->reusable;
+    const char *option = http_field(m, "Connection", &connections);
+    const char *coding = http_field(m, "Transfer-Encoding", &codings);
+    const char *digits = http_field(m, "Content-Length", &lengths);
+    int64_t length = 0;
 
-    for (struct http_field *f = m->fields; f < m->fields + m->field_count;
-         f++) {
-        if (http_same(f->name, "Connection") && lists(f->value, "close"))
-            m->reusable = 0;
-        if (http_same(f->name, "Transfer-Encoding")) {
-            chunked = http_same(f->value, "chunked") && http11;
-            codings++;
-        }
-        if (http_same(f->name, "Content-Length")) {
-            end = http_decimal(f->value, HTTP_BODY_BYTES_MAX, &n);
-            if (!end || *end || (lengths++ > 0 && n != length))
-                return HTTP_LENGTH;
-            length = n;
-        }
+    if (option && (connections < 0 || lists(option, "close")))
+        m->reusable = 0;
+    if (digits) {
+        digits = http_decimal(digits, HTTP_BODY_BYTES_MAX, &length);
+        if (lengths < 0 || !digits || *digits != '\0')
+            return HTTP_LENGTH;
     }
+    m->chunked = coding != NULL;
     if (m->status == 204 || m->status == 304)
-        codings = 0, length = 0;
-    else if (codings + lengths == 0)
+        m->chunked = 0, length = 0;
+    else if (!coding && !digits)
         return HTTP_UNFRAMED;
-    if (codings > 0 && (codings > 1 || !chunked || lengths > 0))
+    else if (coding &&
+             (codings != 1 || digits || !http11 || !same(coding, "chunked")))
         return HTTP_CODING;
-    m->chunked = codings;
     m->left = (size_t)length;
     m->body = m->at;
-    m->state = codings ? CHUNK_SIZE : length ? DATA : DONE;
+    m->state = m->chunked ? CHUNK_SIZE : length ? DATA : DONE;
     return 1;
 }
 
@@ -368,7 +363,7 @@ void http_append(struct http_text *t, const char *bytes, size_t length)
     if (t->stream) {
         (void)http_put(t->stream, bytes, length);
     } else if (length >= t->size - t->length) {
-        t->full = 1;
+        t->size = t->length; /* nothing fits from here on */
     } else {
         memcpy(t->bytes + t->length, bytes, length);
         t->length += length;
@@ -386,14 +381,15 @@ static void number(struct http_text *t, unsigned long value, unsigned base)
     http_append(t, p, (size_t)(digits + sizeof digits - p));
 }
 
-void http_format_list(struct http_text *t, const char *format, va_list list)
+void http_format(struct http_text *t, const char *format, ...)
 {
     const char *p, *text;
-    int length;
-    long value;
+    unsigned long value;
+    va_list list;
 
-    for (; *format; format = p) {
-        for (p = format; *p && *p != '%'; p++)
+    va_start(list, format);
+    for (;; format = p + 1) {
+        for (p = format; *p != '\0' && *p != '%'; p++)
             continue;
         http_append(t, format, (size_t)(p - format));
         if (*p == '\0')
@@ -401,30 +397,15 @@ void http_format_list(struct http_text *t, const char *format, va_list list)
         if (*++p == 's') {
             text = va_arg(list, const char *);
             http_append(t, text, strlen(text));
-        } else if (*p == '.') {
-            length = va_arg(list, int);
-            http_append(t, va_arg(list, const char *), (size_t)length);
-            p += 2;
-        } else if (*++p == 'x') {
-            number(t, va_arg(list, unsigned long), 16);
-        } else {
-            value = va_arg(list, long);
-            if (value < 0)
-                http_append(t, "-", 1);
-            number(t,
-                   value < 0 ? 0 - (unsigned long)value : (unsigned long)value,
-                   10);
+            continue;
         }
-        p++;
+        value = va_arg(list, unsigned long);
+        if (*++p == 'd' && value > LONG_MAX) {
+            http_append(t, "-", 1);
+            value = 0 - value;
+        }
+        number(t, value, *p == 'd' ? 10 : 16);
     }
-}
-
-void http_format(struct http_text *t, const char *format, ...)
-{
-    va_list list;
-
-    va_start(list, format);
-    http_format_list(t, format, list);
     va_end(list);
 }
 
@@ -497,7 +478,9 @@ static const char *address(struct http_endpoint *e, const char *p)
 
 int http_endpoint_parse(struct http_endpoint *e, const char *text)
 {
-    const char *p = address(e, text);
+    struct http_text host = {.bytes = e->host, .size = sizeof e->host};
+    struct http_text path = {.bytes = e->path, .size = sizeof e->path};
+    const char *p = address(e, text), *slash;
     int64_t port = 0;
 
     if (!p || (*p != ':' && *p != '\0'))
@@ -508,17 +491,16 @@ int http_endpoint_parse(struct http_endpoint *e, const char *text)
         return HTTP_PORT;
     e->port[0] = (unsigned char)(port >> 8);
     e->port[1] = (unsigned char)port;
-    e->host = text;
-    e->host_length = (int)(p - text);
-    e->path = p;
+    http_append(&host, text, (size_t)(p - text));
+    slash = p;
     while (alphanumeric(*p) || one_of(*p, "/-._~%!$&'()*+,;=:@"))
         p++;
-    if (*p != '\0' || p - e->path > HTTP_PATH_BYTES_MAX)
+    if (*p != '\0')
         return HTTP_PATH;
-    e->path_length = (int)(p - e->path);
-    if (e->path_length > 0 && p[-1] == '/')
-        e->path_length--;
-    return 0;
+    if (p > slash && p[-1] == '/')
+        p--;
+    http_append(&path, slash, (size_t)(p - slash));
+    return path.length == (size_t)(p - slash) ? 0 : HTTP_PATH;
 }
 
 /* The kernel */
@@ -666,14 +648,8 @@ int http_receive(struct http_connection *c, struct http_message *m,
     return rc < 0 ? rc : 0;
 }
 
-/* Requests: section 3. Each head is one format, to be compared with a
- * transcript line by line. */
+/* Requests: section 3 */
 
-#define REQUEST_LINE(method, resource) \
-    method " %.*s/2018-06-01/runtime/" resource " HTTP/1.1\r\n"
-#define COMMON_FIELDS \
-    "Host: %.*s\r\n"  \
-    "User-Agent: rawstream/" RAWSTREAM_VERSION "\r\n"
 #define ERROR_TYPE "Lambda-Runtime-Function-Error-Type"
 #define ERROR_BODY "Lambda-Runtime-Function-Error-Body"
 
@@ -682,35 +658,52 @@ int http_receive(struct http_connection *c, struct http_message *m,
     (HTTP_PATH_BYTES_MAX + HTTP_HOST_BYTES_MAX + 2 * HTTP_ID_BYTES_MAX + \
      HTTP_ANSWER_BYTES_MAX + HTTP_ERROR_TYPE_BYTES_MAX + 512)
 
-/* The blank line that ends a head, and before it the invocation id where one
- * came: new and optional (July 2026), not yet in AWS's documentation. */
-static void end_head(struct http_text *t, const char *invocation_id)
+/* The request line, and the fields of each request. The resource is named in
+ * three parts, the middle one an id or empty. */
+static void begin_head(struct http_text *t, const struct http_connection *c,
+                       const char *method, const char *resource, const char *id,
+                       const char *action)
 {
-    if (*invocation_id)
-        http_format(t, "Lambda-Runtime-Invocation-Id: %s\r\n", invocation_id);
+    http_format(t,
+                "%s %s/2018-06-01/runtime/%s%s%s HTTP/1.1\r\n"
+                "Host: %s\r\n"
+                "User-Agent: rawstream/" RAWSTREAM_VERSION "\r\n",
+                method, c->endpoint.path, resource, id, action,
+                c->endpoint.host);
+}
+
+/* The blank line, and before it the invocation id where one came: new and
+ * optional (July 2026), not yet in AWS's documentation. */
+static void end_head(struct http_text *t, const struct http_stream *s)
+{
+    if (*s->invocation_id)
+        http_format(t, "Lambda-Runtime-Invocation-Id: %s\r\n",
+                    s->invocation_id);
     http_append(t, "\r\n", 2);
 }
 
-static int send_request(struct http_connection *c, const struct http_text *head,
-                        const char *body, size_t length)
+static int send_all(struct http_connection *c, struct iovec *v, int count)
 {
-    struct iovec v[] = {slice(head->bytes, head->length), slice(body, length)};
     int rc = open_connection(c);
 
-    return rc < 0 ? rc : write_all(c->fd, v, 2, POLLIN);
+    return rc < 0 ? rc : write_all(c->fd, v, count, POLLIN);
 }
 
 static int ask(struct http_connection *c, struct http_message *m)
 {
     char bytes[REQUEST_BYTES_MAX];
     struct http_text t = {.bytes = bytes, .size = sizeof bytes};
+    struct iovec v;
     int rc;
 
     http_message_start(m, m->buffer);
-    http_format(&t, REQUEST_LINE("GET", "invocation/next") COMMON_FIELDS "\r\n",
-                c->endpoint.path_length, c->endpoint.path,
-                c->endpoint.host_length, c->endpoint.host);
-    rc = send_request(c, &t, "", 0);
+    /* Bytes that nobody asked for are no answer to what is asked now. */
+    if (c->reused && ready(c->fd, POLLIN, 0))
+        http_close(c);
+    begin_head(&t, c, "GET", "invocation/next", "", "");
+    http_append(&t, "\r\n", 2);
+    v = slice(bytes, t.length);
+    rc = send_all(c, &v, 1);
     if (rc == 0)
         return http_receive(c, m, -1);
     http_close(c);
@@ -728,24 +721,6 @@ int http_next(struct http_connection *c, struct http_message *m)
     return rc;
 }
 
-int http_post_error(struct http_connection *c, const char *id,
-                    const char *invocation_id, const char *type,
-                    const char *json, size_t length)
-{
-    char bytes[REQUEST_BYTES_MAX];
-    struct http_text t = {.bytes = bytes, .size = sizeof bytes};
-
-    http_format(&t,
-                REQUEST_LINE("POST", "%s%s/error") COMMON_FIELDS
-                "Content-Type: application/json\r\n" ERROR_TYPE ": %s\r\n"
-                "Content-Length: %ld\r\n",
-                c->endpoint.path_length, c->endpoint.path,
-                id ? "invocation/" : "init", id ? id : "",
-                c->endpoint.host_length, c->endpoint.host, type, (long)length);
-    end_head(&t, invocation_id);
-    return send_request(c, &t, json, length);
-}
-
 /* Response stream */
 
 void http_start(struct http_stream *s, struct http_connection *c,
@@ -756,6 +731,7 @@ void http_start(struct http_stream *s, struct http_connection *c,
     s->invocation_id = invocation_id;
     s->error = s->begun = s->status = 0;
     s->answer_length = s->piece_length = 0;
+    s->error_type[0] = s->error_json[0] = '\0';
 }
 
 /* The answer is kept as lines "Name: value\n". */
@@ -796,7 +772,7 @@ static int add_header(struct http_stream *s, const char *name,
     http_format(&t, "%s: %s\n", name, value);
     if (s->error < 0)
         return s->error;
-    if (refused || s->begun || t.full)
+    if (refused || s->begun || t.size == t.length)
         return s->error = HTTP_HEADER;
     s->answer_length = t.length;
     return 0;
@@ -815,12 +791,12 @@ int http_status(struct http_stream *s, int status)
 int http_header(struct http_stream *s, const char *name, const char *value)
 {
     int refused = has_header(s, name) ||
-                  (s->status == 0 && !http_same(name, "Content-Type"));
+                  (s->status == 0 && !same(name, "Content-Type"));
     const char *own = "Connection\0Keep-Alive\0Proxy-Connection\0Set-Cookie\0"
                       "TE\0Trailer\0Transfer-Encoding\0Upgrade\0";
 
     for (; *own; own += strlen(own) + 1)
-        refused |= http_same(name, own);
+        refused |= same(name, own);
     return add_header(s, name, value, refused);
 }
 
@@ -879,26 +855,18 @@ static void prelude(struct http_text *t, const struct http_stream *s)
 
 static void response_head(struct http_text *t, const struct http_stream *s)
 {
-    const struct http_endpoint *e = &s->connection->endpoint;
-    const char *type = "application/octet-stream";
-    size_t length = strlen(type);
-
-    if (s->status > 0) {
-        type = "application/vnd.awslambda.http-integration-response";
-        length = strlen(type);
-    } else if (s->answer_length > 0) {
-        type = s->answer + strlen("Content-Type: ");
-        length = s->answer_length - strlen("Content-Type: \n");
-    }
-    http_format(t,
-                REQUEST_LINE("POST", "invocation/%s/response") COMMON_FIELDS
-                "Content-Type: %.*s\r\n"
-                "Lambda-Runtime-Function-Response-Mode: streaming\r\n"
-                "Transfer-Encoding: chunked\r\n"
-                "Trailer: " ERROR_TYPE ", " ERROR_BODY "\r\n",
-                e->path_length, e->path, s->id, e->host_length, e->host,
-                (int)length, type);
-    end_head(t, s->invocation_id);
+    begin_head(t, s->connection, "POST", "invocation/", s->id, "/response");
+    if (s->status > 0)
+        http_format(t, "Content-Type: application/"
+                       "vnd.awslambda.http-integration-response");
+    else if (s->answer_length > 0)
+        http_append(t, s->answer, s->answer_length - 1);
+    else
+        http_format(t, "Content-Type: application/octet-stream");
+    http_format(t, "\r\nLambda-Runtime-Function-Response-Mode: streaming\r\n"
+                   "Transfer-Encoding: chunked\r\n"
+                   "Trailer: " ERROR_TYPE ", " ERROR_BODY "\r\n");
+    end_head(t, s);
 }
 
 /* By hand there is no framing: the body goes to standard output, status and
@@ -944,18 +912,16 @@ static int transmit(struct http_stream *s, const void *bytes, size_t length,
         response_head(&t, s);
         if (s->status > 0) {
             prelude(&p, s);
-            http_format(&t, "%lx\r\n%.*s\r\n", (unsigned long)p.length,
-                        (int)p.length, first);
+            http_format(&t, "%lx\r\n", (unsigned long)p.length);
+            http_append(&t, first, p.length);
+            http_append(&t, "\r\n", 2);
         }
     }
     if (total > 0)
         http_format(&t, "%lx\r\n", (unsigned long)total);
     v[0] = slice(head, t.length);
     s->begun = 1;
-    s->error = open_connection(s->connection);
-    if (s->error == 0)
-        s->error = write_all(s->connection->fd, v, 5, POLLIN);
-    return s->error;
+    return s->error = send_all(s->connection, v, 5);
 }
 
 int http_write(struct http_stream *s, const void *bytes, size_t length)
@@ -982,17 +948,6 @@ int http_put(struct http_stream *s, const void *bytes, size_t length)
     return s->error;
 }
 
-int http_print(struct http_stream *s, const char *format, ...)
-{
-    struct http_text t = {.stream = s};
-    va_list list;
-
-    va_start(list, format);
-    http_format_list(&t, format, list);
-    va_end(list);
-    return s->error;
-}
-
 int http_flush(struct http_stream *s)
 {
     if (s->error < 0 || (s->begun && s->piece_length == 0))
@@ -1013,39 +968,36 @@ int http_look(struct http_stream *s)
     return 0;
 }
 
-static void copy(char *to, const char *from, size_t size)
+int http_end(struct http_stream *s)
 {
-    struct http_text t = {.bytes = to, .size = size};
-    size_t length = strlen(from);
-
-    http_append(&t, from, length < size ? length : size - 1);
-}
-
-int http_fail(struct http_stream *s, const char *type, const char *message)
-{
-    const char *p = type;
-
-    while (alphanumeric(*p) || *p == '.')
-        p++;
-    if (*p != '\0' || p == type || p - type > HTTP_ERROR_TYPE_BYTES_MAX)
-        type = "Function.Unknown";
-    copy(s->error_type, type, sizeof s->error_type);
-    copy(s->error_message, message, sizeof s->error_message);
-    if (s->error == 0)
-        s->error = HTTP_FAILED;
-    return s->error;
-}
-
-int http_end(struct http_stream *s, const char *json, size_t length)
-{
-    char bytes[HTTP_TRAILER_BYTES_SENT_MAX], body[HTTP_ERROR_BYTES_MAX / 3 * 4];
+    char bytes[HTTP_TRAILER_BYTES_SENT_MAX],
+        body[HTTP_ERROR_BYTES_MAX / 3 * 4 + 1];
     struct http_text t = {.bytes = bytes, .size = sizeof bytes};
+    size_t length = strlen(s->error_json);
 
-    http_append(&t, "0\r\n", 3);
-    if (json)
-        http_format(&t, ERROR_TYPE ": %s\r\n" ERROR_BODY ": %.*s\r\n",
-                    s->error_type, (int)http_base64_encode(body, json, length),
-                    body);
-    http_append(&t, "\r\n", 2);
+    body[http_base64_encode(body, s->error_json, length)] = '\0';
+    http_format(&t,
+                length == 0 ? "0\r\n\r\n"
+                            : "0\r\n" ERROR_TYPE ": %s\r\n" ERROR_BODY
+                              ": %s\r\n\r\n",
+                s->error_type, body);
     return transmit(s, "", 0, bytes);
+}
+
+int http_post_error(struct http_stream *s)
+{
+    char bytes[REQUEST_BYTES_MAX];
+    struct http_text t = {.bytes = bytes, .size = sizeof bytes};
+    struct iovec v[2];
+
+    begin_head(&t, s->connection, "POST", *s->id ? "invocation/" : "init",
+               s->id, "/error");
+    v[1] = slice(s->error_json, strlen(s->error_json));
+    http_format(&t,
+                "Content-Type: application/json\r\n" ERROR_TYPE ": %s\r\n"
+                "Content-Length: %ld\r\n",
+                s->error_type, (long)v[1].iov_len);
+    end_head(&t, s);
+    v[0] = slice(bytes, t.length);
+    return send_all(s->connection, v, 2);
 }

@@ -18,7 +18,6 @@
 #ifndef HTTP_H
 #define HTTP_H
 
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -121,37 +120,32 @@ void http_message_start(struct http_message *m, char *buffer);
  * place: sections 4 to 7. */
 int http_parse(struct http_message *m);
 
-/* The value of the first field of that name; NULL when there is none. Trailer
- * fields are never among them (section 7.1.2). */
-char *http_field(const struct http_message *m, const char *name);
-
-/* Whether two names, not empty, are equal in any case of letters. */
-int http_same(const char *a, const char *b);
+/* The value of the fields of that name, in any case of letters, and how many
+ * there are: `count` is -1 when their values differ. NULL when there is none.
+ * Trailer fields are never among them (section 7.1.2). */
+char *http_field(const struct http_message *m, const char *name, int *count);
 
 /*
  * Pure functions
  */
 
 /* Text being composed, always a string. What does not fit is left out whole,
- * and `full` set. */
+ * and so is all that follows: `size` is then `length`. */
 struct http_text {
     char *bytes;
     size_t size; /* with room for the NUL */
     size_t length;
-    int full;
-    struct http_stream *stream; /* NULL, or where it all goes instead */
+    struct http_stream *stream; /* NULL, or where it all goes: http_put() */
 };
 
 void http_append(struct http_text *t, const char *bytes, size_t length);
 
-/* As printf, of which it knows %s, %.*s, %ld and %lx. */
+/* As printf, of which it knows %s, %ld and %lx. */
+void http_format(struct http_text *t, const char *format, ...)
 #ifdef __GNUC__
-#define HTTP_PRINTF(n) __attribute__((format(printf, n, n + 1)))
-#else
-#define HTTP_PRINTF(n)
+    __attribute__((format(printf, 2, 3)))
 #endif
-void http_format(struct http_text *t, const char *format, ...) HTTP_PRINTF(2);
-void http_format_list(struct http_text *t, const char *format, va_list list);
+    ;
 
 /* Reads the decimal number that `text` begins with, at most `limit`; gives its
  * end, or NULL when there is none. */
@@ -165,12 +159,10 @@ int64_t http_base64_decode(char *out, const char *text, size_t length);
 
 /* The Runtime API's address, as AWS_LAMBDA_RUNTIME_API gives it: a dotted IPv4
  * address or localhost, a port, and perhaps a path that comes before all
- * others. The text must outlive the endpoint. */
+ * others. */
 struct http_endpoint {
-    const char *host; /* and port, as they stand: the Host header */
-    int host_length;
-    int path_length;
-    const char *path; /* without its last slash */
+    char host[HTTP_HOST_BYTES_MAX + 1]; /* and port, as the Host header */
+    char path[HTTP_PATH_BYTES_MAX + 1]; /* without its last slash */
     unsigned char address[4];
     unsigned char port[2]; /* both in network byte order */
 };
@@ -194,18 +186,11 @@ void http_close(struct http_connection *c);
  * if need be. 0, or an error; the connection is then closed. */
 int http_next(struct http_connection *c, struct http_message *m);
 
-/* Reads the answer to a request, each byte within `timeout_ms` of the one
+/* Reads the answer to a request, each part within `timeout_ms` of the one
  * before (-1: no limit). 0, or an error. The connection is closed on an error,
  * and where the message does not allow another request (section 9.3). */
 int http_receive(struct http_connection *c, struct http_message *m,
                  int timeout_ms);
-
-/* Reports an error (POST .../error, or .../runtime/init/error when `id` is
- * NULL): its type and its JSON, of `length` bytes. 0 once it is sent, or an
- * error. The answer is to be read with http_receive(). */
-int http_post_error(struct http_connection *c, const char *id,
-                    const char *invocation_id, const char *type,
-                    const char *json, size_t length);
 
 /*
  * Response stream: chunks out (section 7.1), each one system call
@@ -220,20 +205,24 @@ struct http_stream {
     int status;                /* of an HTTP answer; 0: a plain body */
     size_t answer_length;
     size_t piece_length;
-    char answer[HTTP_ANSWER_BYTES_MAX]; /* "Name: value\n", a line a header */
+    char answer[HTTP_ANSWER_BYTES_MAX]; /* "Name: value\n" */
     char piece[HTTP_PIECE_BYTES_MAX];
     char error_type[HTTP_ERROR_TYPE_BYTES_MAX + 1];
-    char error_message[HTTP_ERROR_BYTES_MAX + 1];
+    char error_json[HTTP_ERROR_BYTES_MAX + 1];
 };
 
 /* Makes ready for an invocation. The texts are kept until http_end(). */
 void http_start(struct http_stream *s, struct http_connection *c,
                 const char *id, const char *invocation_id);
 
-/* Ends the stream: what is still unsent, the last chunk and, when `json` of
- * `length` bytes is not NULL, the two trailers with the error. 0 or an error.
- * The answer is to be read with http_receive(). */
-int http_end(struct http_stream *s, const char *json, size_t length);
+/* Ends the stream: what is still unsent, the last chunk and, after http_fail(),
+ * the two trailers with the error. 0 or an error. The answer is to be read with
+ * http_receive(). */
+int http_end(struct http_stream *s);
+
+/* Reports the error of http_fail() instead: POST .../error for the stream's id,
+ * .../init/error when that is "". As http_end(). */
+int http_post_error(struct http_stream *s);
 
 /*
  * The handler
@@ -242,7 +231,7 @@ int http_end(struct http_stream *s, const char *json, size_t length);
  * this section and json.h. Without a C library (plain `make` on Linux) it may
  * call the functions of both headers, and these: clock_gettime, close, getenv,
  * memchr, memcmp, memcpy, memmove, memset, nanosleep, openat, read, strcmp,
- * strlen, strncmp, write.
+ * strlen, write.
  * `make HOSTED=1` gives it a whole C library.
  */
 
@@ -288,12 +277,9 @@ int http_write(struct http_stream *out, const void *bytes, size_t length);
 
 /* Gathers bytes for a piece that http_flush() sends as one chunk. A piece
  * beyond HTTP_PIECE_BYTES_MAX leaves in parts. The last piece needs no flush:
- * it leaves with the end of the response, in one system call. */
+ * it leaves with the end of the response, in one system call. For formatted
+ * text there is http_format(), to a struct http_text of this stream. */
 int http_put(struct http_stream *out, const void *bytes, size_t length);
-
-/* As http_put(), of text formatted as by printf with no more than %s, %.*s, %ld
- * and %lx. */
-int http_print(struct http_stream *out, const char *format, ...) HTTP_PRINTF(2);
 
 /* Sends what is gathered as a chunk; with nothing gathered, the head alone if
  * that has not left. */
