@@ -156,9 +156,11 @@ static int failed(int rc)
 {
     if (rc >= 0 && stream.error == 0)
         return 0;
-    if (stream.error == HTTP_HEADER || stream.error == 0)
+    if (stream.error == HTTP_HEADER)
         (void)http_fail(&stream, "Function.InvalidResponse",
-                        http_reason(stream.error ? HTTP_HEADER : HTTP_FAILED));
+                        http_reason(HTTP_HEADER));
+    if (stream.error == 0)
+        (void)http_fail(&stream, "", http_reason(HTTP_FAILED));
     return 1;
 }
 
@@ -426,52 +428,48 @@ static void read_event(struct http_text *event, const char *file)
     } while (n != 0);
 }
 
-/* Adds a member to the JSON object; being the last of its name it counts. What
- * is not an object is left as it is, for the handler to refuse. */
-static void add_member(struct http_text *object, const char *name,
-                       const char *value, int quoted)
+/* The options as members of a JSON object. */
+static void add_options(struct http_text *t, char **values)
 {
-    size_t end = object->length, taken;
-    const char *p;
+    const char *name = option_names;
+    size_t taken, length;
 
-    while (end > 0 && object->bytes[end - 1] <= ' ')
-        end--;
-    if (end < 2 || object->bytes[end - 1] != '}')
-        return;
-    object->length = end - 1;
-    for (p = object->bytes + end - 2; *p <= ' ' && p > object->bytes; p--)
-        continue;
-    http_format(object, "%s\"%s\":%s", *p == '{' ? "" : ",", name,
-                quoted ? "\"" : value);
-    if (quoted) {
-        end = strlen(value);
-        object->length += json_escape(object->bytes + object->length,
-                                      object->size - object->length, value, end,
-                                      &taken);
-        http_format(object, "\"");
+    http_append(t, "{", 1);
+    for (int i = 0; i < EVENT; i++, name += strlen(name) + 1) {
+        if (!values[i])
+            continue;
+        http_format(t, "%s\"%s\":%s", t->length > 1 ? "," : "", name + 2,
+                    i == DELAY ? values[i] : "\"");
+        if (i == DELAY)
+            continue;
+        length = strlen(values[i]);
+        t->length += json_escape(t->bytes + t->length, t->size - t->length - 3,
+                                 values[i], length, &taken);
+        if (taken < length)
+            usage_error(name, "is too long");
+        http_append(t, "\"", 1);
     }
-    http_format(object, "}");
+    http_append(t, "}", 1);
 }
 
-/* As conclude(), for the terminal. */
 static int run_by_hand(char **argv)
 {
+    static char options[65536];
     char *values[OPTIONS] = {NULL}, id[48];
     struct http_text event = {.size = sizeof input};
+    struct http_text o = {.size = sizeof options};
     struct http_text id_text = {.bytes = id, .size = sizeof id};
-    struct invocation in = {id, "", "", "", "", "", 0, input, 0};
-    const char *name = option_names;
+    struct invocation in = {id, "", "", "", "", "", 0, input, 0, options};
     int rc;
 
     event.bytes = input;
+    o.bytes = options;
     read_options(values, argv + 1);
+    add_options(&o, values);
     if (values[EVENT])
         read_event(&event, values[EVENT]);
     else
-        http_format(&event, "{}");
-    for (int i = 0; i < EVENT; i++, name += strlen(name) + 1)
-        if (values[i])
-            add_member(&event, name + 2, values[i], i != DELAY);
+        http_append(&event, options, o.length);
     in.event_length = event.length;
     http_format(&id_text, "local-test-%ld",
                 (long)(clock_ns(CLOCK_REALTIME) / 1000000000));

@@ -358,21 +358,25 @@ int handler_init(struct http_stream *out)
 int handler_invoke(const struct invocation *in, struct http_stream *out)
 {
     struct job j = {.text = {.stream = out}};
-    struct json_token whole = {JSON_OBJECT, in->event, in->event_length};
-    struct json_token event[MEMBERS] = {{0}}, found[MEMBERS] = {{0}};
+    struct json_token text = {JSON_OBJECT, in->event, in->event_length};
+    struct json_token event[MEMBERS] = {{0}}, request[MEMBERS] = {{0}};
+    struct json_token *found = event;
     const char *wrong = NULL;
     size_t at;
-    int rc = find(event, &whole, &at);
+    int rc = find(event, &text, &at);
     int http = event[CONTEXT].type == JSON_OBJECT;
 
     if (rc < 0)
         return refuse_event(&j, rc, at);
-    if (http)
-        wrong = find_in_request(found, event);
-    /* By hand, options are added to the event, whatever its kind. */
-    for (int i = DELAY; i < MEMBERS; i++)
-        if (event[i].type != 0)
-            found[i] = event[i];
+    if (http) {
+        wrong = find_in_request(request, event);
+        found = request;
+    }
+    if (in->options) {
+        text.text = in->options;
+        text.length = strlen(in->options);
+        (void)find(found, &text, &at);
+    }
     if (!wrong)
         wrong = accept(&j, found);
     if (wrong)

@@ -7,6 +7,7 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -524,8 +525,12 @@ void http_close(struct http_connection *c)
 static int ready(int fd, short events, int timeout_ms)
 {
     struct pollfd p = {.fd = fd, .events = events};
+    int rc;
 
-    return poll(&p, 1, timeout_ms) > 0;
+    do
+        rc = poll(&p, 1, timeout_ms);
+    while (rc < 0 && errno == EINTR);
+    return rc > 0;
 }
 
 /* A closed standard descriptor must not become a socket: what somebody prints
@@ -553,10 +558,8 @@ static int connect_to(int fd, const struct sockaddr_in *to)
         return 0;
     if (errno != EINTR)
         return HTTP_SYSTEM;
-    while (!ready(fd, POLLOUT, -1))
-        if (errno != EINTR)
-            return HTTP_SYSTEM;
-    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) < 0)
+    if (!ready(fd, POLLOUT, -1) ||
+        getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) < 0)
         return HTTP_SYSTEM;
     errno = error;
     return error ? HTTP_SYSTEM : 0;
@@ -653,57 +656,51 @@ int http_receive(struct http_connection *c, struct http_message *m,
 #define ERROR_TYPE "Lambda-Runtime-Function-Error-Type"
 #define ERROR_BODY "Lambda-Runtime-Function-Error-Body"
 
-/* The parts without a bound of their own come to less than 512 bytes. */
-#define REQUEST_BYTES_MAX                                                \
-    (HTTP_PATH_BYTES_MAX + HTTP_HOST_BYTES_MAX + 2 * HTTP_ID_BYTES_MAX + \
-     HTTP_ANSWER_BYTES_MAX + HTTP_ERROR_TYPE_BYTES_MAX + 512)
-
 /* The request line, and the fields of each request. The resource is named in
  * three parts, the middle one an id or empty. */
-static void begin_head(struct http_text *t, const struct http_connection *c,
-                       const char *method, const char *resource, const char *id,
-                       const char *action)
+static struct http_text *begin_head(struct http_connection *c,
+                                    const char *method, const char *resource,
+                                    const char *id, const char *action)
 {
-    http_format(t,
+    c->head.bytes = c->head_bytes;
+    c->head.size = sizeof c->head_bytes;
+    c->head.length = 0;
+    http_format(&c->head,
                 "%s %s/2018-06-01/runtime/%s%s%s HTTP/1.1\r\n"
                 "Host: %s\r\n"
                 "User-Agent: rawstream/" RAWSTREAM_VERSION "\r\n",
                 method, c->endpoint.path, resource, id, action,
                 c->endpoint.host);
+    return &c->head;
 }
 
 /* The blank line, and before it the invocation id where one came: new and
  * optional (July 2026), not yet in AWS's documentation. */
-static void end_head(struct http_text *t, const struct http_stream *s)
+static void end_head(struct http_text *t, const char *invocation_id)
 {
-    if (*s->invocation_id)
-        http_format(t, "Lambda-Runtime-Invocation-Id: %s\r\n",
-                    s->invocation_id);
+    if (*invocation_id)
+        http_format(t, "Lambda-Runtime-Invocation-Id: %s\r\n", invocation_id);
     http_append(t, "\r\n", 2);
 }
 
-static int send_all(struct http_connection *c, struct iovec *v, int count)
+/* Sends what is composed in c->head and, in the same system call, the other
+ * entries of the vector. */
+static int send_head(struct http_connection *c, struct iovec *v, int count)
 {
     int rc = open_connection(c);
 
+    v[0] = slice(c->head_bytes, c->head.length);
     return rc < 0 ? rc : write_all(c->fd, v, count, POLLIN);
 }
 
 static int ask(struct http_connection *c, struct http_message *m)
 {
-    char bytes[REQUEST_BYTES_MAX];
-    struct http_text t = {.bytes = bytes, .size = sizeof bytes};
     struct iovec v;
     int rc;
 
     http_message_start(m, m->buffer);
-    /* Bytes that nobody asked for are no answer to what is asked now. */
-    if (c->reused && ready(c->fd, POLLIN, 0))
-        http_close(c);
-    begin_head(&t, c, "GET", "invocation/next", "", "");
-    http_append(&t, "\r\n", 2);
-    v = slice(bytes, t.length);
-    rc = send_all(c, &v, 1);
+    end_head(begin_head(c, "GET", "invocation/next", "", ""), "");
+    rc = send_head(c, &v, 1);
     if (rc == 0)
         return http_receive(c, m, -1);
     http_close(c);
@@ -712,10 +709,15 @@ static int ask(struct http_connection *c, struct http_message *m)
 
 int http_next(struct http_connection *c, struct http_message *m)
 {
-    int reused = c->reused, rc = ask(c, m);
+    int reused, rc;
 
-    /* A connection that was closed or lost while nobody used it, across a
-     * freeze perhaps, is nobody's fault. Asking again gives the same event. */
+    /* Bytes that nobody asked for are no answer to what is asked now. */
+    if (c->reused && ready(c->fd, POLLIN, 0))
+        http_close(c);
+    reused = c->reused;
+    rc = ask(c, m);
+    /* A connection that was lost while nobody used it, across a freeze perhaps,
+     * is nobody's fault. Asking again gives the same event. */
     if (rc < 0 && reused && m->end + m->taken == 0)
         rc = ask(c, m);
     return rc;
@@ -726,91 +728,22 @@ int http_next(struct http_connection *c, struct http_message *m)
 void http_start(struct http_stream *s, struct http_connection *c,
                 const char *id, const char *invocation_id)
 {
+    memset(s, 0, offsetof(struct http_stream, header_bytes));
+    s->header_bytes[0] = s->error_json[0] = '\0';
     s->connection = c;
     s->id = id;
     s->invocation_id = invocation_id;
-    s->error = s->begun = s->status = 0;
-    s->answer_length = s->piece_length = 0;
-    s->error_type[0] = s->error_json[0] = '\0';
+    s->headers.bytes = s->header_bytes;
+    s->cookies.bytes = s->cookie_bytes;
+    s->headers.size = s->cookies.size = HTTP_ANSWER_BYTES_MAX;
 }
 
-/* The answer is kept as lines "Name: value\n". */
-
-static const char *next_line(const char *line)
-{
-    while (*line++ != '\n')
-        continue;
-    return line;
-}
-
-static int has_header(const struct http_stream *s, const char *name)
-{
-    const char *p = s->answer;
-    size_t n;
-
-    for (; p < s->answer + s->answer_length; p = next_line(p)) {
-        n = match(p, name);
-        if (n > 0 && p[n] == ':')
-            return 1;
-    }
-    return 0;
-}
-
-static int add_header(struct http_stream *s, const char *name,
-                      const char *value, int refused)
-{
-    struct http_text t = {.bytes = s->answer,
-                          .size = sizeof s->answer,
-                          .length = s->answer_length};
-    const char *p;
-
-    for (p = name; token_character(*p); p++)
-        continue;
-    refused |= p == name || *p != '\0';
-    for (p = value; *p; p++)
-        refused |= *p < ' ' || *p > '~';
-    http_format(&t, "%s: %s\n", name, value);
-    if (s->error < 0)
-        return s->error;
-    if (refused || s->begun || t.size == t.length)
-        return s->error = HTTP_HEADER;
-    s->answer_length = t.length;
-    return 0;
-}
-
-int http_status(struct http_stream *s, int status)
-{
-    if (s->error < 0)
-        return s->error;
-    if (s->begun || status < 200 || status > 599)
-        return s->error = HTTP_HEADER;
-    s->status = status;
-    return 0;
-}
-
-int http_header(struct http_stream *s, const char *name, const char *value)
-{
-    int refused = has_header(s, name) ||
-                  (s->status == 0 && !same(name, "Content-Type"));
-    const char *own = "Connection\0Keep-Alive\0Proxy-Connection\0Set-Cookie\0"
-                      "TE\0Trailer\0Transfer-Encoding\0Upgrade\0";
-
-    for (; *own; own += strlen(own) + 1)
-        refused |= same(name, own);
-    return add_header(s, name, value, refused);
-}
-
-int http_cookie(struct http_stream *s, const char *cookie)
-{
-    return add_header(s, "Set-Cookie", cookie, s->status == 0 || !*cookie);
-}
-
-/* Writes part of a line, up to `end`, as a JSON string. It is printable ASCII,
- * of which only two characters need an escape. */
-static void quote(struct http_text *t, const char *p, int end)
+/* Writes a JSON string of printable ASCII, of which only two characters need
+ * an escape. */
+static void quote(struct http_text *t, const char *p)
 {
     http_append(t, "\"", 1);
-    for (; *p != end; p++) {
+    for (; *p != '\0'; p++) {
         if (*p == '"' || *p == '\\')
             http_append(t, "\\", 1);
         http_append(t, p, 1);
@@ -818,71 +751,127 @@ static void quote(struct http_text *t, const char *p, int end)
     http_append(t, "\"", 1);
 }
 
-/* Writes the headers as members of an object, or the values of the cookies as
- * elements of an array, with `first` before the first; gives their number. */
-static int list_answer(struct http_text *t, const struct http_stream *s,
-                       int cookies, const char *first)
+/* Whether the headers have a member of that name. */
+static int has_header(const struct http_stream *s, const char *name)
 {
-    const char *p = s->answer, *value;
-    int count = 0;
+    size_t n;
 
-    for (; p < s->answer + s->answer_length; p = next_line(p)) {
-        if ((match(p, "Set-Cookie:") > 0) != cookies)
-            continue;
-        http_format(t, "%s", count++ ? "," : first);
-        for (value = p; *value != ':'; value++)
-            continue;
-        if (!cookies) {
-            quote(t, p, ':');
-            http_append(t, ":", 1);
-        }
-        quote(t, value + 2, '\n');
+    for (const char *p = s->header_bytes; *p != '\0'; p++) {
+        n = match(p + 1, name);
+        if (*p == '"' && n > 0 && p[n + 1] == '"' && p[n + 2] == ':')
+            return 1;
     }
-    return count;
+    return 0;
+}
+
+/* Adds a member to the headers, an element to the cookies, or the one value
+ * that a plain body has. */
+static int add(struct http_stream *s, struct http_text *t, const char *name,
+               const char *value, int refused)
+{
+    const char *p;
+
+    for (p = name; token_character(*p); p++)
+        continue;
+    refused |= s->begun || p == name || *p != '\0';
+    for (p = value; *p >= ' ' && *p <= '~'; p++)
+        continue;
+    if (s->error < 0)
+        return s->error;
+    if (refused || *p != '\0')
+        return s->error = HTTP_HEADER;
+    if (t->length > 0)
+        http_append(t, ",", 1);
+    if (s->status > 0 && t == &s->headers) {
+        quote(t, name);
+        http_append(t, ":", 1);
+    }
+    if (s->status > 0)
+        quote(t, value);
+    else
+        http_append(t, value, (size_t)(p - value));
+    return s->error = t->size == t->length ? HTTP_HEADER : 0;
+}
+
+int http_status(struct http_stream *s, int status)
+{
+    if (s->error == 0 &&
+        (s->begun || s->headers.length > 0 || status < 200 || status > 599))
+        s->error = HTTP_HEADER;
+    s->status = status;
+    return s->error;
+}
+
+int http_header(struct http_stream *s, const char *name, const char *value)
+{
+    int refused = s->status > 0
+                      ? has_header(s, name)
+                      : s->headers.length > 0 || !same(name, "Content-Type");
+    const char *own = "Connection\0Keep-Alive\0Proxy-Connection\0Set-Cookie\0"
+                      "TE\0Trailer\0Transfer-Encoding\0Upgrade\0";
+
+    for (; *own; own += strlen(own) + 1)
+        refused |= same(name, own);
+    return add(s, &s->headers, name, value, refused);
+}
+
+int http_cookie(struct http_stream *s, const char *cookie)
+{
+    return add(s, &s->cookies, "Set-Cookie", cookie,
+               s->status == 0 || *cookie == '\0');
 }
 
 /* The prelude of an HTTP answer, which is a chunk of its own: status, headers
  * and cookies as JSON, then eight NULs. */
 static void prelude(struct http_text *t, const struct http_stream *s)
 {
-    http_format(t, "{\"statusCode\":%ld,\"headers\":{", (long)s->status);
-    (void)list_answer(t, s, 0, "");
-    http_append(t, "}", 1);
-    if (list_answer(t, s, 1, ",\"cookies\":[") > 0)
-        http_append(t, "]", 1);
+    http_format(t, "{\"statusCode\":%ld,\"headers\":{%s}", (long)s->status,
+                s->header_bytes);
+    if (s->cookies.length > 0)
+        http_format(t, ",\"cookies\":[%s]", s->cookie_bytes);
     http_append(t, "}\0\0\0\0\0\0\0\0", 9);
 }
 
-static void response_head(struct http_text *t, const struct http_stream *s)
+/* The head of a response and, for an HTTP answer, the prelude. */
+static void begin_response(struct http_stream *s)
 {
-    begin_head(t, s->connection, "POST", "invocation/", s->id, "/response");
-    if (s->status > 0)
-        http_format(t, "Content-Type: application/"
-                       "vnd.awslambda.http-integration-response");
-    else if (s->answer_length > 0)
-        http_append(t, s->answer, s->answer_length - 1);
-    else
-        http_format(t, "Content-Type: application/octet-stream");
-    http_format(t, "\r\nLambda-Runtime-Function-Response-Mode: streaming\r\n"
-                   "Transfer-Encoding: chunked\r\n"
-                   "Trailer: " ERROR_TYPE ", " ERROR_BODY "\r\n");
-    end_head(t, s);
+    char bytes[HTTP_PRELUDE_BYTES_MAX];
+    struct http_text p = {.bytes = bytes, .size = sizeof bytes};
+    const char *type = "application/vnd.awslambda.http-integration-response";
+    struct http_text *t = begin_head(s->connection, "POST", "invocation/",
+                                     s->id, "/response");
+
+    if (s->status == 0)
+        type = s->headers.length > 0 ? s->header_bytes
+                                     : "application/octet-stream";
+    http_format(t,
+                "Content-Type: %s\r\n"
+                "Lambda-Runtime-Function-Response-Mode: streaming\r\n"
+                "Transfer-Encoding: chunked\r\n"
+                "Trailer: " ERROR_TYPE ", " ERROR_BODY "\r\n",
+                type);
+    end_head(t, s->invocation_id);
+    if (s->status == 0)
+        return;
+    prelude(&p, s);
+    http_format(t, "%lx\r\n", (unsigned long)p.length);
+    http_append(t, bytes, p.length);
+    http_append(t, "\r\n", 2);
 }
 
 /* By hand there is no framing: the body goes to standard output, status and
- * headers to standard error. */
+ * headers, as a line of JSON, to standard error. */
 static int print(struct http_stream *s, struct iovec *piece)
 {
-    char bytes[32];
-    struct http_text t = {.bytes = bytes, .size = sizeof bytes};
-    struct iovec v[3];
+    char bytes[HTTP_PRELUDE_BYTES_MAX];
+    struct http_text p = {.bytes = bytes, .size = sizeof bytes};
+    struct iovec v;
 
     if (!s->begun && s->status > 0) {
-        http_format(&t, "HTTP/1.1 %ld\n", (long)s->status);
-        v[0] = slice(t.bytes, t.length);
-        v[1] = slice(s->answer, s->answer_length);
-        v[2] = slice("\n", 1);
-        (void)write_all(2, v, 3, 0);
+        prelude(&p, s);
+        bytes[p.length - 8] = '\n';
+        v = slice(bytes, p.length - 7);
+        (void)write_all(2, &v, 1, 0);
     }
     s->begun = 1;
     return write_all(1, piece, 2, 0);
@@ -894,34 +883,23 @@ static int print(struct http_stream *s, struct iovec *piece)
 static int transmit(struct http_stream *s, const void *bytes, size_t length,
                     const char *end)
 {
-    char head[REQUEST_BYTES_MAX + HTTP_PRELUDE_BYTES_MAX + 32];
-    char first[HTTP_PRELUDE_BYTES_MAX];
-    struct http_text t = {.bytes = head, .size = sizeof head};
-    struct http_text p = {.bytes = first, .size = sizeof first};
     size_t total = s->piece_length + length;
-    struct iovec v[5] = {{0},
-                         slice(s->piece, s->piece_length),
-                         slice(bytes, length),
-                         slice("\r\n", total ? 2 : 0),
-                         slice(end, strlen(end))};
+    struct iovec v[5];
 
+    v[1] = slice(s->piece, s->piece_length);
+    v[2] = slice(bytes, length);
+    v[3] = slice("\r\n", total ? 2 : 0);
+    v[4] = slice(end, strlen(end));
     s->piece_length = 0;
     if (!s->connection)
         return s->error = print(s, v + 1);
-    if (!s->begun) {
-        response_head(&t, s);
-        if (s->status > 0) {
-            prelude(&p, s);
-            http_format(&t, "%lx\r\n", (unsigned long)p.length);
-            http_append(&t, first, p.length);
-            http_append(&t, "\r\n", 2);
-        }
-    }
+    s->connection->head.length = 0;
+    if (!s->begun)
+        begin_response(s);
     if (total > 0)
-        http_format(&t, "%lx\r\n", (unsigned long)total);
-    v[0] = slice(head, t.length);
+        http_format(&s->connection->head, "%lx\r\n", (unsigned long)total);
     s->begun = 1;
-    return s->error = send_all(s->connection, v, 5);
+    return s->error = send_head(s->connection, v, 5);
 }
 
 int http_write(struct http_stream *s, const void *bytes, size_t length)
@@ -986,18 +964,16 @@ int http_end(struct http_stream *s)
 
 int http_post_error(struct http_stream *s)
 {
-    char bytes[REQUEST_BYTES_MAX];
-    struct http_text t = {.bytes = bytes, .size = sizeof bytes};
+    struct http_text *t = begin_head(s->connection, "POST",
+                                     *s->id ? "invocation/" : "init", s->id,
+                                     "/error");
     struct iovec v[2];
 
-    begin_head(&t, s->connection, "POST", *s->id ? "invocation/" : "init",
-               s->id, "/error");
     v[1] = slice(s->error_json, strlen(s->error_json));
-    http_format(&t,
+    http_format(t,
                 "Content-Type: application/json\r\n" ERROR_TYPE ": %s\r\n"
                 "Content-Length: %ld\r\n",
                 s->error_type, (long)v[1].iov_len);
-    end_head(&t, s);
-    v[0] = slice(bytes, t.length);
-    return send_all(s->connection, v, 2);
+    end_head(t, s->invocation_id);
+    return send_head(s->connection, v, 2);
 }

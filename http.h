@@ -80,6 +80,10 @@ const char *http_reason(int error);
 #define HTTP_ERROR_BYTES_MAX        2700
 #define HTTP_ERROR_TYPE_BYTES_MAX   64
 #define HTTP_TRAILER_BYTES_SENT_MAX 4096
+/* A head with the prelude; its fixed parts come to less than 512 bytes. */
+#define HTTP_REQUEST_BYTES_MAX                                           \
+    (HTTP_PATH_BYTES_MAX + HTTP_HOST_BYTES_MAX + 2 * HTTP_ID_BYTES_MAX + \
+     HTTP_ANSWER_BYTES_MAX + HTTP_PRELUDE_BYTES_MAX + 512)
 
 /*
  * Message: reads one response, however its bytes arrive
@@ -176,8 +180,10 @@ int http_endpoint_parse(struct http_endpoint *e, const char *text);
 
 struct http_connection {
     struct http_endpoint endpoint;
-    int fd;     /* -1 while there is none */
-    int reused; /* it has carried a whole exchange before */
+    int fd;                /* -1 while there is none */
+    int reused;            /* it has carried a whole exchange before */
+    struct http_text head; /* of a request, or the size line of a chunk */
+    char head_bytes[HTTP_REQUEST_BYTES_MAX];
 };
 
 void http_close(struct http_connection *c);
@@ -203,9 +209,11 @@ struct http_stream {
     int error;                 /* sticky */
     int begun;                 /* the head has left, wholly or in part */
     int status;                /* of an HTTP answer; 0: a plain body */
-    size_t answer_length;
+    struct http_text headers;  /* JSON members; of a plain body its type */
+    struct http_text cookies;  /* JSON elements */
     size_t piece_length;
-    char answer[HTTP_ANSWER_BYTES_MAX]; /* "Name: value\n" */
+    char header_bytes[HTTP_ANSWER_BYTES_MAX];
+    char cookie_bytes[HTTP_ANSWER_BYTES_MAX];
     char piece[HTTP_PIECE_BYTES_MAX];
     char error_type[HTTP_ERROR_TYPE_BYTES_MAX + 1];
     char error_json[HTTP_ERROR_BYTES_MAX + 1];
@@ -247,6 +255,8 @@ struct invocation {
     int64_t deadline_ms; /* since 1970; 0: none was given */
     char *event;         /* the handler may write to it: decode in place */
     size_t event_length;
+    char *options; /* NULL in Lambda; by hand the options, a JSON object whose
+                    * members count over the event's */
 };
 
 /* Called once, before the first event. 0, or http_fail(out, ...), the only

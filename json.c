@@ -187,7 +187,7 @@ static int step(struct json_reader *r, struct json_token *token)
     if (r->state == AFTER && r->depth == 0)
         return c < 0 ? 0 : JSON_INVALID;
     token->text = r->text + r->at;
-    if (r->state != VALUE && r->depth > 0 && c == (object ? '}' : ']')) {
+    if (r->state != VALUE && c == (object ? '}' : ']')) {
         r->depth--;
         r->state = AFTER;
         r->at++;
@@ -369,6 +369,8 @@ int json_decimal(const struct json_token *token, int decimals, int64_t *value)
     for (; scale < 0 && sum > 0; scale++, sum /= 10)
         rest |= sum % 10;
     sum += rest != 0;
+    if (sum == 10 * full)
+        return JSON_RANGE;
     *value = token->text[0] == '-' ? -sum : sum;
     return 0;
 }
