@@ -27,8 +27,16 @@ ifneq ($(findstring Free Software,$(shell $(CC) --version 2>/dev/null)),)
 SMALLER = -flto -flto-partition=one -fno-expensive-optimizations \
     -fno-schedule-insns2 -fno-move-loop-invariants -fno-caller-saves \
     -fno-inline-functions-called-once -fno-if-conversion -fno-ipa-cp \
-    -fno-tree-dominator-opts -fno-optimize-sibling-calls
+    -fno-tree-dominator-opts -fno-optimize-sibling-calls -fno-ipa-modref
 endif
+
+# The table of sections, at the end of the file, is for debuggers. The ELF header
+# tells at bytes 40 to 47 where it is, and at 58 to 63 how large.
+define CUT
+@head -c $$(od -An -tu8 -j40 -N8 $@) $@ >$@.cut && cat $@.cut >$@ && rm $@.cut
+@printf '\0\0\0\0\0\0\0\0' | dd of=$@ bs=1 seek=40 conv=notrunc 2>/dev/null
+@printf '\0\0\0\0\0\0' | dd of=$@ bs=1 seek=58 conv=notrunc 2>/dev/null
+endef
 
 MACHINE := $(shell $(CC) -dumpmachine 2>/dev/null)
 LINUX := $(filter %-linux %-linux-gnu %-linux-musl,$(MACHINE))
@@ -42,6 +50,7 @@ ifdef HOSTED
 PRODUCT = build/hosted/bootstrap
 FREESTANDING =
 LINK =
+CUT =
 else
 PRODUCT = bootstrap
 INTEGERS = -mgeneral-regs-only
@@ -62,6 +71,7 @@ $(PRODUCT): $(CORE) $(HANDLER) $(HEADERS) build/$(PRODUCT).command
 	@mkdir -p $(@D)
 	$(COMPILE) -c -o build/handler.o $(HANDLER)
 	$(COMPILE) $(INTEGERS) $(LINK) -o $@ $(CORE) build/handler.o $(LDFLAGS)
+	$(CUT)
 
 # The local Lambda
 

@@ -23,6 +23,9 @@
 /* What an early answer may take: the peer has begun to give it. */
 #define EARLY_ANSWER_MS 1000
 
+/* The year 33658: what says more is no deadline. */
+#define DEADLINE_MS_MAX 1000000000000000
+
 static struct http_connection connection;
 static struct http_message message;
 static struct http_stream stream;
@@ -56,21 +59,14 @@ static void pause_ms(long ms)
 
 /* Logging: a line, and a system call, for each fault */
 
-static void begin_log(struct http_text *t)
+static void log_line(const char *what, const char *which, const char *why)
 {
     static char bytes[HTTP_ERROR_BYTES_MAX + 256];
+    struct http_text t = {.size = sizeof bytes};
 
-    t->bytes = bytes;
-    t->size = sizeof bytes - 1;
-    t->length = 0;
-    t->stream = NULL;
-    http_format(t, "rawstream: ");
-}
-
-static void end_log(struct http_text *t)
-{
-    t->bytes[t->length] = '\n';
-    if (write(2, t->bytes, t->length + 1) < 0)
+    t.bytes = bytes;
+    http_format(&t, "rawstream: %s%s: %s\n", what, which, why);
+    if (write(2, bytes, t.length) < 0)
         return; /* nobody is there to be told */
 }
 
@@ -93,21 +89,19 @@ static const char *system_reason(int error)
  * is an enum http_error, or a status that was not the one hoped for. */
 static void fault(const char *what, const char *id, int rc)
 {
-    struct http_text t;
+    char why[128];
+    struct http_text t = {.bytes = why, .size = sizeof why};
     int last = rc == 500 || ++faults == FAULTS_MAX;
 
-    begin_log(&t);
-    http_format(&t, "%s%s: ", what, id);
     if (rc > 0)
         http_format(&t, "status %ld", (long)rc);
     else if (rc == HTTP_SYSTEM)
-        http_format(&t, "%s (errno %ld)", system_reason(errno), (long)errno);
+        http_format(&t, "%s, errno %ld", system_reason(errno), (long)errno);
     else
-        http_format(&t, "%s", http_reason(rc));
-    if (rc <= HTTP_STATUS_LINE && rc >= HTTP_INTERIM)
-        http_format(&t, " at byte %ld", (long)(message.taken + message.at));
-    http_format(&t, last ? ": giving up" : "");
-    end_log(&t);
+        http_format(&t, "%s at byte %ld", http_reason(rc),
+                    (long)(message.taken + message.at));
+    http_format(&t, "%s", last ? ": giving up" : "");
+    log_line(what, id, why);
     if (last)
         _exit(1);
     http_close(&connection);
@@ -175,22 +169,16 @@ static int failed(int rc)
  * 0 when all is sent, or an error. */
 static int conclude(int rc)
 {
-    struct http_text t;
-
     if (!failed(rc))
         return http_end(&stream);
     if (stream.error > HTTP_HEADER)
         return stream.error;
-    begin_log(&t);
-    if (stream.connection)
-        http_format(&t, "%s: ", stream.id);
-    else
-        t.length = 0;
-    http_format(&t, "%s", stream.error_json);
-    end_log(&t);
-    if (stream.begun)
-        return http_end(&stream);
-    return stream.connection ? http_post_error(&stream) : 0;
+    if (stream.connection) {
+        log_line("", stream.id, stream.error_json);
+        if (!stream.begun)
+            return http_post_error(&stream);
+    }
+    return stream.begun ? http_end(&stream) : 0;
 }
 
 /* In Lambda */
@@ -227,7 +215,7 @@ static int64_t deadline_field(void)
 {
     int64_t ms;
     const char *end = http_decimal(text_field("Lambda-Runtime-Deadline-Ms"),
-                                   INT64_MAX - 9, &ms);
+                                   DEADLINE_MS_MAX, &ms);
 
     return end && *end == '\0' ? ms : 0;
 }
@@ -284,7 +272,6 @@ static void invoke(void)
         .event = message.buffer + message.body,
         .event_length = message.body_length,
     };
-    struct http_text t;
 
     if (!request_id || !*request_id) {
         fault("GET /next: request id missing or malformed", "", 200);
@@ -293,9 +280,8 @@ static void invoke(void)
     faults = 0;
     memcpy(id, request_id, strlen(request_id) + 1);
     if (!invocation_id) {
-        begin_log(&t);
-        http_format(&t, "%s: invocation id malformed, not echoed", id);
-        end_log(&t);
+        log_line("Lambda-Runtime-Invocation-Id of ", id,
+                 "malformed, not echoed");
         invocation_id = "";
     }
     set_trace_id(in.trace_id);
@@ -306,13 +292,9 @@ static void invoke(void)
 static int serve(const char *api)
 {
     int rc = http_endpoint_parse(&connection.endpoint, api);
-    struct http_text t;
 
     if (rc < 0) {
-        begin_log(&t);
-        http_format(&t, "AWS_LAMBDA_RUNTIME_API: %s: expected HOST:PORT",
-                    http_reason(rc));
-        end_log(&t);
+        log_line("AWS_LAMBDA_RUNTIME_API is ", api, http_reason(rc));
         return 1;
     }
     connection.fd = -1;
@@ -339,15 +321,16 @@ static const char usage[] =
     "usage: bootstrap [OPTION VALUE]...\n"
     "Calls the handler once, as Lambda would, and prints its response.\n"
     "\n"
-    "  --event FILE    the event, a JSON object (default {}); - is standard\n"
-    "                  input; a Function URL's event gives an HTTP answer\n"
+    "  --event FILE    the event, a JSON object (- is standard input), also "
+    "of\n"
+    "                  a Function URL\n"
     "  --delay S       seconds between words, 0 to 900\n"
     "  --format F      json, text or sse\n"
-    "  --sentence S    the words; these three override members of the event\n"
+    "  --sentence S    the words\n"
     "  --help, --version\n"
     "\n"
-    "In Lambda, where AWS_LAMBDA_RUNTIME_API is set, it serves that address\n"
-    "and ignores its arguments.\n";
+    "These override the event. Where AWS_LAMBDA_RUNTIME_API is set, as in\n"
+    "Lambda, it serves that address and ignores its arguments.\n";
 
 static int print(int fd, const char *text)
 {
@@ -356,11 +339,7 @@ static int print(int fd, const char *text)
 
 _Noreturn static void usage_error(const char *what, const char *wrong)
 {
-    struct http_text t;
-
-    begin_log(&t);
-    http_format(&t, "%s %s", what, wrong);
-    end_log(&t);
+    log_line(what, "", wrong);
     (void)print(2, usage);
     _exit(2);
 }
@@ -386,7 +365,7 @@ static int take_option(char **values, char **argv)
             usage_error(name, "needs a value");
         return argv[0][n] ? 1 : 2;
     }
-    usage_error(argv[0], "is not an option");
+    usage_error(argv[0], "no such option");
 }
 
 static void read_options(char **values, char **argv)
@@ -446,7 +425,7 @@ static void add_options(struct http_text *t, char **values)
         t->length += json_escape(t->bytes + t->length, t->size - t->length - 3,
                                  values[i], length, &taken);
         if (taken < length)
-            usage_error(name, "is too long");
+            usage_error(name, "too long");
         http_append(t, "\"", 1);
     }
     http_append(t, "}", 1);
@@ -479,8 +458,12 @@ static int run_by_hand(char **argv)
         rc = handler_invoke(&in, &stream);
     rc = conclude(rc);
     if (rc < 0)
-        print(2, "rawstream: standard output cannot be written\n");
-    return rc < 0 || *stream.error_json != '\0';
+        log_line("standard output", "", system_reason(errno));
+    if (*stream.error_json == '\0')
+        return rc < 0;
+    (void)print(2, stream.error_json);
+    (void)print(2, "\n");
+    return 1;
 }
 
 /* Start */

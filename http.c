@@ -71,9 +71,9 @@ const char *http_decimal(const char *text, int64_t limit, int64_t *number)
     if (!digit(*text))
         return NULL;
     for (*number = 0; digit(*text); text++) {
-        if (*number > (limit - (*text - '0')) / 10)
-            return NULL;
         *number = *number * 10 + (*text - '0');
+        if (*number > limit)
+            return NULL;
     }
     return text;
 }
@@ -91,17 +91,17 @@ const char *http_reason(int error)
                          "control byte or bare CR or LF\0"
                          "line or section too long\0"
                          "more than 128 fields\0"
-                         "Content-Length is not one number up to 6291556\0"
+                         "malformed Content-Length or above 6291556\0"
                          "transfer coding is not one chunked\0"
                          "neither Content-Length nor chunked\0"
                          "malformed chunk\0"
-                         "larger than 6291556 bytes\0"
-                         "status 101 or more than 16 interim responses\0"
-                         "answered or closed before the response ended\0"
-                         "answer incomplete\0"
-                         "host is not a dotted IPv4 address or localhost\0"
-                         "port is not a number from 1 to 65535\0"
-                         "malformed path\0"
+                         "body above 6291556 bytes\0"
+                         "status 101 or more than 16 of 1xx\0"
+                         "answered or closed before our end\0"
+                         "answer not complete in time\0"
+                         "not an IPv4 address or localhost, and a port\0"
+                         "without a port from 1 to 65535\0"
+                         "malformed in its path\0"
                          "status or header refused\0"
                          "handler failed\0";
 

@@ -151,8 +151,8 @@ void http_format(struct http_text *t, const char *format, ...)
 #endif
     ;
 
-/* Reads the decimal number that `text` begins with, at most `limit`; gives its
- * end, or NULL when there is none. */
+/* Reads the decimal number that `text` begins with, at most `limit` (itself at
+ * most 10^17); gives its end, or NULL when there is none. */
 const char *http_decimal(const char *text, int64_t limit, int64_t *number);
 
 /* Base64 (RFC 4648, section 4), padded. Encoding writes 4 bytes for each 3
