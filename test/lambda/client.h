@@ -1,0 +1,50 @@
+/* One client's connection to the front, and the three kinds of answers it can
+ * get. The front reads requests and starts invocations; each kind of answer
+ * is a caller of its own. */
+#ifndef LAMBDA_CLIENT_H
+#define LAMBDA_CLIENT_H
+
+#include "conn.h"
+#include "invocation.h"
+#include "settings.h"
+
+enum route { ROUTE_URL, ROUTE_STREAM, ROUTE_INVOKE };
+
+struct client {
+    struct conn conn;
+    struct caller caller;
+    enum route route;
+    char id[UUID_SIZE]; /* of the invocation */
+    char *name;         /* of the function, in the invoke routes */
+    struct buf body;    /* of the request */
+    uint64_t body_max;
+
+    struct buf answer; /* the prelude as far as it has come, or all of it */
+    char *content_type;
+    bool has_prelude, prelude_read;
+    struct buf fields; /* of the head that waits for the first body byte */
+    int status;
+    bool answered; /* the head has been sent, and whatever it announced */
+    bool bodyless;
+};
+
+/* The payload 2.0 event of a Function URL. */
+void url_event(struct buf *out, const struct client *c, const char *id);
+
+extern const struct caller_ops url_ops, stream_ops, invoke_ops;
+
+/* Reads the prelude in c->answer into c->status and c->fields. NULL, or what
+ * is wrong with it. */
+const char *read_prelude(struct client *c, struct slice text);
+
+/* A whole answer with a body; fields are complete lines. */
+void client_reply(struct client *c, int status, const char *fields,
+                  struct slice body);
+/* The answer is over. Without complete the connection is closed, which is
+ * how the client learns that something is missing. */
+void client_done(struct client *c, bool complete);
+size_t client_room(const struct client *c);
+
+bool front_open(const struct settings *settings, uint16_t *port);
+
+#endif

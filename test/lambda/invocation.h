@@ -1,0 +1,75 @@
+/* One invocation, from the event to its REPORT line, and its caller.
+ *
+ * The Runtime API puts the response in on one side; on the other a caller
+ * (Function URL, event stream, buffered, standard output) turns it into what
+ * its client expects. A response is begun once, gets data, and is answered
+ * once; later the runtime asks for the next event, or ends, and only then is
+ * the invocation finished. */
+#ifndef LAMBDA_INVOCATION_H
+#define LAMBDA_INVOCATION_H
+
+#include "loop.h"
+
+struct caller;
+struct invocation;
+struct sandbox;
+
+struct failure {
+    const char *type;
+    struct slice body; /* a JSON text, as a rule */
+    bool in_trailers;  /* the response is complete all the same */
+};
+
+struct caller_ops {
+    bool streams; /* false: bound by the limit of a buffered response */
+    void (*begin)(struct caller *, struct slice content_type);
+    void (*data)(struct caller *, struct slice data);
+    /* Failure is NULL on success. It may come without begin(). */
+    void (*end)(struct caller *, const struct failure *failure);
+    size_t (*room)(struct caller *);
+    void (*finished)(struct caller *, bool failed); /* may be NULL */
+};
+
+struct caller {
+    const struct caller_ops *ops;
+    struct invocation *invocation; /* until end() */
+};
+
+struct invocation {
+    char id[UUID_SIZE], nonce[UUID_SIZE];
+    struct buf event;
+    char *arn, *trace_id, *client_context, *tenant_id;
+    struct caller *caller; /* NULL: nobody waits for the response */
+    struct sandbox *sandbox;
+    struct invocation *next; /* in the queue */
+    int64_t started, first_byte, init_ns;
+    int64_t deadline_ms; /* of the wall clock */
+    uint64_t bytes, chunks;
+    bool begun, answered, throttled;
+    const char *status; /* of the REPORT line; NULL: it went well */
+    char *error_type;
+    int64_t tokens, refilled;
+    struct watch refill;
+};
+
+struct invocation *invocation_new(struct caller *caller, const char *arn);
+
+void invocation_begin(struct invocation *i, struct slice content_type);
+/* How much of the response can be taken now. */
+size_t invocation_room(struct invocation *i);
+/* False: the response has become larger than it may; what fits has been
+ * passed on. */
+bool invocation_data(struct invocation *i, struct slice data);
+uint64_t invocation_limit(const struct invocation *i);
+void invocation_answer(struct invocation *i, const struct failure *failure);
+/* With {"errorType", "errorMessage"} made of the type and the message. */
+void invocation_fail(struct invocation *i, const char *type, const char *format,
+                     ...) FORMAT(3, 4);
+/* Frees one that nobody has run. */
+void invocation_discard(struct invocation *i);
+/* Writes the REPORT line and frees it. */
+void invocation_finish(struct invocation *i, long memory_kib);
+/* The caller has room again. */
+void invocation_resume(struct invocation *i);
+
+#endif

@@ -1,0 +1,258 @@
+#define _DEFAULT_SOURCE
+#include "process.h"
+
+#include "loop.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#if defined(__linux__)
+#include <sys/prctl.h>
+#endif
+
+static struct rlimit descriptors;
+static bool raised;
+
+void process_raise_limit(void)
+{
+    struct rlimit higher;
+
+    if (getrlimit(RLIMIT_NOFILE, &descriptors) != 0) {
+        return;
+    }
+    higher = descriptors;
+    higher.rlim_cur = higher.rlim_max;
+    raised = setrlimit(RLIMIT_NOFILE, &higher) == 0;
+}
+
+/* The environment is made anew for a process: what Lambda sets for a runtime
+ * of one's own, a few of our own variables without which programs on a
+ * developer's machine do not run, and --env, which overrides all. */
+static void add_variables(struct buf *out, const struct settings *settings,
+                          uint16_t api_port)
+{
+    static const char *const fixed[] = {
+        "_HANDLER=function.handler",
+        "AWS_REGION=us-east-1",
+        "AWS_DEFAULT_REGION=us-east-1",
+        "AWS_LAMBDA_FUNCTION_NAME=function",
+        "AWS_LAMBDA_FUNCTION_VERSION=$LATEST",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE=128",
+        "AWS_LAMBDA_INITIALIZATION_TYPE=on-demand",
+        "AWS_LAMBDA_LOG_GROUP_NAME=/aws/lambda/function",
+        "LAMBDA_RUNTIME_DIR=/var/runtime",
+        "LANG=en_US.UTF-8",
+        "TZ=:UTC",
+    };
+    static const char *const passed[] = {"PATH", "HOME", "LD_LIBRARY_PATH"};
+    time_t now = time(NULL);
+    struct tm today = {0};
+    char stream[33];
+
+    buf_format(out, "AWS_LAMBDA_RUNTIME_API=%s:%u%c", settings->api_host,
+               (unsigned)api_port, 0);
+    buf_format(out, "LAMBDA_TASK_ROOT=%s%c", settings->task_root, 0);
+    hex_random(stream, 32);
+    (void)gmtime_r(&now, &today);
+    buf_format(out, "AWS_LAMBDA_LOG_STREAM_NAME=%04d/%02d/%02d/[$LATEST]%s%c",
+               today.tm_year + 1900, today.tm_mon + 1, today.tm_mday, stream,
+               0);
+    for (size_t i = 0; i < sizeof fixed / sizeof fixed[0]; i++) {
+        buf_format(out, "%s%c", fixed[i], 0);
+    }
+    for (size_t i = 0; i < sizeof passed / sizeof passed[0]; i++) {
+        const char *value = getenv(passed[i]);
+
+        if (value != NULL) {
+            buf_format(out, "%s=%s%c", passed[i], value, 0);
+        } else if (i == 0) {
+            buf_format(out, "PATH=/usr/local/bin:/usr/bin:/bin%c", 0);
+        }
+    }
+    buf_add_slice(out, buf_slice(&settings->environment));
+}
+
+static bool same_name(const char *a, const char *b)
+{
+    size_t size = strcspn(a, "=");
+
+    return strncmp(a, b, size) == 0 && b[size] == '=';
+}
+
+/* The last setting of a name stands. */
+static char **environment(struct buf *text)
+{
+    char *end = (char *)text->data + text->end;
+    size_t count = 0;
+    char **list;
+
+    for (char *p = (char *)text->data; p < end; p += strlen(p) + 1) {
+        count++;
+    }
+    list = allocate((count + 1) * sizeof *list);
+    count = 0;
+    for (char *p = (char *)text->data; p < end; p += strlen(p) + 1) {
+        size_t i = 0;
+
+        while (i < count && !same_name(list[i], p)) {
+            i++;
+        }
+        list[i] = p;
+        count += i == count;
+    }
+    return list;
+}
+
+static void child(const struct settings *settings, char **variables, int output,
+                  int fault)
+{
+    static const int reset[] = {SIGPIPE, SIGINT, SIGTERM, SIGHUP, SIGCHLD};
+    int null, error;
+
+    (void)setpgid(0, 0);
+#if defined(__linux__)
+    /* Nothing is left behind even where this program is killed itself. */
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+#endif
+    for (size_t i = 0; i < sizeof reset / sizeof reset[0]; i++) {
+        (void)signal(reset[i], SIG_DFL);
+    }
+    null = open("/dev/null", O_RDONLY);
+    if (null < 0 || dup2(null, STDIN_FILENO) < 0 ||
+        dup2(output, STDOUT_FILENO) < 0 || dup2(output, STDERR_FILENO) < 0) {
+        goto fail;
+    }
+    if (null > STDERR_FILENO) {
+        close(null);
+    }
+    if (raised) {
+        (void)setrlimit(RLIMIT_NOFILE, &descriptors);
+    }
+    if (chdir(settings->task_root) == 0) {
+        (void)execve(settings->program, settings->arguments, variables);
+    }
+fail:
+    error = errno;
+    (void)!write(fault, &error, sizeof error);
+    _exit(127);
+}
+
+static int open_pipe(int ends[2])
+{
+    if (pipe(ends) != 0) {
+        return -1;
+    }
+    ends[0] = fd_prepare(ends[0]);
+    ends[1] = fd_prepare(ends[1]);
+    if (ends[0] >= 0 && ends[1] >= 0) {
+        return 0;
+    }
+    close(ends[0]);
+    close(ends[1]);
+    return -1;
+}
+
+/* Waits for the child to have become the bootstrap: the pipe is then closed.
+ * What comes through it instead is the child's errno. */
+static int await_exec(int fd, pid_t pid)
+{
+    int fault = 0;
+    ssize_t n;
+
+    (void)fcntl(fd, F_SETFL, 0);
+    do {
+        n = read(fd, &fault, sizeof fault);
+    } while (n < 0 && errno == EINTR);
+    if (n != (ssize_t)sizeof fault) {
+        return 0;
+    }
+    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) {
+    }
+    return fault;
+}
+
+pid_t process_start(const struct settings *settings, uint16_t api_port,
+                    int *output)
+{
+    struct buf text = {0};
+    char **variables;
+    int out[2] = {-1, -1}, fault[2] = {-1, -1};
+    pid_t pid = -1;
+    int error;
+
+    add_variables(&text, settings, api_port);
+    variables = environment(&text);
+    if (open_pipe(out) == 0 && open_pipe(fault) == 0) {
+        /* Only the copies that the child makes are inherited, and blocking
+         * is what a program expects of its output. */
+        (void)fcntl(out[1], F_SETFL, 0);
+        pid = fork();
+        if (pid == 0) {
+            child(settings, variables, out[1], fault[1]);
+        }
+    }
+    error = errno;
+    close(out[1]);
+    close(fault[1]);
+    if (pid > 0) {
+        (void)setpgid(pid, pid);
+        error = await_exec(fault[0], pid);
+        pid = error == 0 ? pid : -1;
+    }
+    close(fault[0]);
+    if (pid > 0) {
+        *output = out[0];
+    } else {
+        close(out[0]);
+    }
+    free(variables);
+    buf_free(&text);
+    errno = error;
+    return pid;
+}
+
+long process_memory(pid_t pid)
+{
+    long kib = 0;
+#if defined(__linux__)
+    char path[64], line[256];
+    FILE *file;
+
+    (void)snprintf(path, sizeof path, "/proc/%ld/status", (long)pid);
+    file = fopen(path, "r");
+    if (file == NULL) {
+        return 0;
+    }
+    while (fgets(line, sizeof line, file) != NULL) {
+        if (strncmp(line, "VmHWM:", 6) == 0) {
+            kib = strtol(line + 6, NULL, 10);
+        }
+    }
+    (void)fclose(file);
+#else
+    (void)pid;
+#endif
+    return kib;
+}
+
+void process_describe(int wait_status, char *out, size_t size)
+{
+    if (WIFSIGNALED(wait_status)) {
+        (void)snprintf(out, size, "signal: %s",
+                       strsignal(WTERMSIG(wait_status)));
+        for (char *p = out; *p != '\0'; p++) {
+            *p = (char)tolower((unsigned char)*p);
+        }
+    } else {
+        (void)snprintf(out, size, "exit status %d", WEXITSTATUS(wait_status));
+    }
+}

@@ -1,0 +1,22 @@
+/* Starting the function's process, and looking at it. */
+#ifndef LAMBDA_PROCESS_H
+#define LAMBDA_PROCESS_H
+
+#include "settings.h"
+
+#include <sys/types.h>
+
+/* Raises the limit of descriptors for this program; its children get back
+ * what it was. */
+void process_raise_limit(void);
+
+/* Starts the bootstrap in a process group of its own, with its output on a
+ * pipe. -1 and errno where it cannot be run. */
+pid_t process_start(const struct settings *settings, uint16_t api_port,
+                    int *output);
+/* The most memory a running process has had, in KiB; 0: unknown. */
+long process_memory(pid_t pid);
+/* "exit status 7", "signal: killed": the words of Lambda's messages. */
+void process_describe(int wait_status, char *out, size_t size);
+
+#endif

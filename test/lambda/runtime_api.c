@@ -1,0 +1,684 @@
+#define _POSIX_C_SOURCE 200809L
+#include "runtime_api.h"
+
+#include "conn.h"
+#include "text.h"
+#include "wire.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define HEAD_BYTES_MAX (64u * 1024u)
+/* An event above this size goes out chunked, as Lambda's does. */
+#define CHUNKED_ABOVE_BYTES 2048u
+/* What is read of a request that has been answered already, before the
+ * connection is closed instead. */
+#define DISCARD_BYTES_MAX (256u * 1024u)
+#define ERROR_TYPE        "Lambda-Runtime-Function-Error-Type"
+#define ERROR_BODY        "Lambda-Runtime-Function-Error-Body"
+#define OK_BODY           "{\"status\":\"OK\"}\n"
+
+enum job {
+    JOB_NONE,
+    JOB_PING,
+    JOB_NEXT,
+    JOB_RESPONSE,
+    JOB_ERROR,
+    JOB_INIT_ERROR,
+    JOB_DISCARD /* answered before its body was read */
+};
+
+struct api_conn {
+    struct conn conn;
+    struct sandbox *box;
+    struct api_conn *next, **link;
+    enum job job;
+    bool waiting; /* for an event */
+    bool streaming;
+    bool announced_type, announced_body;
+    struct buf body;
+    uint64_t discarded;
+};
+
+static const char *state_name(enum runtime_state state)
+{
+    static const char *const names[] = {"Off",
+                                        "Started",
+                                        "InitError",
+                                        "Ready",
+                                        "Running",
+                                        "InvocationResponse",
+                                        "InvocationErrorResponse",
+                                        "ResponseSent"};
+
+    return names[state];
+}
+
+static struct api_conn *of(struct conn *c)
+{
+    return CONTAINER(c, struct api_conn, conn);
+}
+
+/* Sends a reply. If the body of the request has not been read, the rest of it
+ * is discarded; if that would be much, so is the connection. */
+static void reply(struct api_conn *a, int status, const char *type,
+                  struct slice body)
+{
+    struct conn *c = &a->conn;
+    bool ended = c->reader.state == READING_DONE;
+    bool last = c->reader.head.close ||
+                (!ended && c->reader.left > DISCARD_BYTES_MAX);
+
+    buf_format(&c->out, "HTTP/1.1 %d %s\r\n", status, status_reason(status));
+    if (type[0] != '\0') {
+        buf_format(&c->out, "Content-Type: %s\r\n", type);
+    }
+    add_date(&c->out);
+    buf_format(&c->out, "Content-Length: %zu\r\n%s\r\n", body.size,
+               last ? "Connection: close\r\n" : "");
+    buf_add_slice(&c->out, body);
+    if (last) {
+        conn_finish(c);
+        return;
+    }
+    a->job = JOB_DISCARD;
+    a->discarded = 0;
+    if (ended) {
+        a->job = JOB_NONE;
+        conn_next_request(c);
+    }
+    conn_flush(c);
+}
+
+static void reply_json(struct api_conn *a, int status, const char *body)
+{
+    reply(a, status, "application/json", slice_of(body));
+}
+
+static void reply_error(struct api_conn *a, int status, const char *type,
+                        const char *message)
+{
+    struct buf body = {0};
+
+    buf_format(&body, "{\"errorMessage\":\"%s\",\"errorType\":\"%s\"}\n",
+               message, type);
+    log_line(LOG_NOTE, "Runtime API: %d %s: %s", status, type, message);
+    reply(a, status, "application/json", buf_slice(&body));
+    buf_free(&body);
+}
+
+static void reply_forbidden(struct api_conn *a, const char *wanted)
+{
+    struct buf message = {0};
+
+    buf_format(&message,
+               "State transition from %s to %s failed for runtime. Error: "
+               "State transition is not allowed%c",
+               state_name(a->box->state), wanted, 0);
+    reply_error(a, 403, "InvalidStateTransition", (char *)message.data);
+    buf_free(&message);
+}
+
+static void go_on(struct api_conn *a)
+{
+    if (a->conn.reader.head.expects_continue) {
+        buf_text(&a->conn.out, "HTTP/1.1 100 Continue\r\n\r\n");
+        conn_flush(&a->conn);
+    }
+}
+
+/* RAPID's rule for error types, fatalerror.go: what does not look like
+ * (Runtime|Function).Name is replaced. */
+static const char *valid_type(const char *type)
+{
+    for (const char *p = type; *p != '\0'; p++) {
+        size_t n = strncmp(p, "Runtime.", 8) == 0    ? 8
+                   : strncmp(p, "Function.", 9) == 0 ? 9
+                                                     : 0;
+
+        if (n > 0 && p[n] >= 'A' && p[n] <= 'Z' &&
+            ((p[n + 1] | 0x20) >= 'a' && (p[n + 1] | 0x20) <= 'z')) {
+            return type;
+        }
+    }
+    return strncmp(type, "Function.", 9) == 0 ? "Function.Unknown"
+                                              : "Runtime.Unknown";
+}
+
+/* The checks of every POST about an invocation, before the state machine. */
+static bool is_current(struct api_conn *a, struct slice id)
+{
+    struct invocation *i = a->box->invocation;
+    struct slice nonce;
+
+    if (i == NULL || a->box->state < RUNTIME_RUNNING || !slice_is(id, i->id)) {
+        reply_error(a, 400, "InvalidRequestID", "Invalid request ID");
+        return false;
+    }
+    if (fields_get(&a->conn.reader.head.fields, "lambda-runtime-invocation-id",
+                   &nonce) &&
+        nonce.size > 0 && !slice_is(nonce, i->nonce)) {
+        reply_error(a, 410, "InvokeTimeout", "Invoke timeout");
+        return false;
+    }
+    return true;
+}
+
+static void on_response(struct api_conn *a, struct slice id)
+{
+    const struct fields *fields = &a->conn.reader.head.fields;
+    struct sandbox *box = a->box;
+    struct slice mode = slice_of(""), type = slice_of("");
+
+    if (!is_current(a, id)) {
+        return;
+    }
+    if (box->state != RUNTIME_RUNNING) {
+        reply_forbidden(a, "InvocationResponse");
+        return;
+    }
+    box->state = RUNTIME_RESPONDING;
+    (void)fields_get(fields, "lambda-runtime-function-response-mode", &mode);
+    if (mode.size > 0 && !slice_is(mode, "streaming")) {
+        invocation_answer(
+            box->invocation,
+            &(struct failure){.type = "Runtime.InvalidResponseModeHeader",
+                              .body = slice_of("")});
+        reply_error(a, 400, "InvalidFunctionResponseMode",
+                    "Invalid function response mode");
+        return;
+    }
+    a->job = JOB_RESPONSE;
+    a->streaming = mode.size > 0;
+    a->announced_type = fields_has(fields, "trailer",
+                                   "lambda-runtime-function-error-type");
+    a->announced_body = fields_has(fields, "trailer",
+                                   "lambda-runtime-function-error-body");
+    box->upload = a;
+    (void)fields_get(fields, "content-type", &type);
+    invocation_begin(box->invocation, type);
+    go_on(a);
+}
+
+static void on_error(struct api_conn *a, struct slice id)
+{
+    if (!is_current(a, id)) {
+        return;
+    }
+    if (a->box->state != RUNTIME_RUNNING) {
+        reply_forbidden(a, "InvocationErrorResponse");
+        return;
+    }
+    a->box->state = RUNTIME_RESPONDING_ERROR;
+    a->box->upload = a;
+    a->job = JOB_ERROR;
+    go_on(a);
+}
+
+/* Takes prefix and suffix off; what is left must be one path segment. */
+static bool between(struct slice path, const char *prefix, const char *suffix,
+                    struct slice *middle)
+{
+    size_t before = strlen(prefix), after = strlen(suffix);
+
+    if (path.size < before + after || memcmp(path.data, prefix, before) != 0 ||
+        memcmp(path.data + path.size - after, suffix, after) != 0) {
+        return false;
+    }
+    *middle = (struct slice){path.data + before, path.size - before - after};
+    return middle->size == 0 || memchr(middle->data, '/', middle->size) == NULL;
+}
+
+static void on_head(struct conn *c)
+{
+    struct api_conn *a = of(c);
+    struct head *h = &c->reader.head;
+    struct slice id = {0}, path = h->path;
+    bool get = slice_is(h->method, "GET"), post = slice_is(h->method, "POST");
+    bool known = true;
+
+    a->job = JOB_NONE;
+    buf_clear(&a->body);
+    if (path.size > 11 && memcmp(path.data, "/2018-06-01", 11) == 0) {
+        path.data += 11;
+        path.size -= 11;
+    } else if (!slice_is(path, "/ping")) {
+        known = false;
+    }
+    if (known && slice_is(path, "/ping")) {
+        a->job = get ? JOB_PING : JOB_NONE;
+    } else if (known && slice_is(path, "/runtime/invocation/next")) {
+        a->job = get ? JOB_NEXT : JOB_NONE;
+    } else if (known && slice_is(path, "/runtime/init/error")) {
+        if (post && a->box->state != RUNTIME_STARTED) {
+            reply_forbidden(a, "InitError");
+            return;
+        }
+        a->job = post ? JOB_INIT_ERROR : JOB_NONE;
+        go_on(a);
+    } else if (known &&
+               between(path, "/runtime/invocation/", "/response", &id)) {
+        if (post) {
+            on_response(a, id);
+            return;
+        }
+    } else if (known && between(path, "/runtime/invocation/", "/error", &id)) {
+        if (post) {
+            on_error(a, id);
+            return;
+        }
+    } else {
+        log_line(LOG_NOTE, "Runtime API: 404 for %.*s", (int)h->target.size,
+                 (const char *)h->target.data);
+        reply(a, 404, "text/plain; charset=utf-8",
+              slice_of("404 page not found\n"));
+        return;
+    }
+    if (a->job == JOB_NONE) {
+        reply(a, 405, "", slice_of(""));
+    }
+}
+
+/* The response is over; what failed is told with the state that allows the
+ * runtime to go on. */
+static void end_upload(struct api_conn *a, const struct failure *failure)
+{
+    struct sandbox *box = a->box;
+
+    box->upload = NULL;
+    box->state = RUNTIME_RESPONSE_SENT;
+    invocation_answer(box->invocation, failure);
+    if (box->exited) {
+        sandbox_settle_soon(box);
+    }
+}
+
+static void too_large(struct api_conn *a)
+{
+    struct buf text = {0}, body = {0};
+    unsigned long long limit = (unsigned long long)invocation_limit(
+        a->box->invocation);
+
+    buf_format(&body,
+               "{\"errorMessage\":\"Response payload size exceeded maximum "
+               "allowed payload size (%llu bytes).\",\"errorType\":"
+               "\"Function.ResponseSizeTooLarge\"}",
+               limit);
+    end_upload(a, &(struct failure){.type = "Function.ResponseSizeTooLarge",
+                                    .body = buf_slice(&body)});
+    buf_format(&text, "Exceeded maximum allowed payload size (%llu bytes).%c",
+               limit, 0);
+    reply_error(a, 413, "RequestEntityTooLarge", (char *)text.data);
+    buf_free(&text);
+    buf_free(&body);
+}
+
+static void on_data(struct conn *c, struct slice data)
+{
+    struct api_conn *a = of(c);
+
+    switch (a->job) {
+    case JOB_RESPONSE:
+        a->box->invocation->chunks = c->reader.chunks;
+        if (!invocation_data(a->box->invocation, data)) {
+            too_large(a);
+        }
+        break;
+    case JOB_ERROR:
+    case JOB_INIT_ERROR:
+        /* What an error report has above the limit of any payload is lost. */
+        if (data.size <= PAYLOAD_BYTES_MAX - buf_size(&a->body)) {
+            buf_add_slice(&a->body, data);
+        }
+        break;
+    case JOB_DISCARD:
+        a->discarded += data.size;
+        if (a->discarded > DISCARD_BYTES_MAX) {
+            conn_finish(c);
+        }
+        break;
+    default:
+        break;
+    }
+}
+
+/* RFC 9110, section 6.6.2: Lambda knows only the trailers that the Trailer
+ * field has announced; and a caller that does not stream gets them only of a
+ * response that says it does. What is lost is worth a line. */
+static bool trailer(const struct api_conn *a, const char *name, bool announced,
+                    struct slice *value)
+{
+    const struct caller *caller = a->box->invocation->caller;
+
+    if (!fields_get(&a->conn.reader.trailers, name, value)) {
+        return false;
+    }
+    if (!announced) {
+        log_line(LOG_NOTE,
+                 "trailer lost: %s was not announced in a Trailer "
+                 "field",
+                 name);
+        return false;
+    }
+    if (!a->streaming && (caller == NULL || !caller->ops->streams)) {
+        log_line(LOG_NOTE,
+                 "trailer lost: %s of a response that does not say "
+                 "it is streaming",
+                 name);
+        return false;
+    }
+    return true;
+}
+
+static void end_response(struct api_conn *a)
+{
+    struct failure failure = {.in_trailers = true};
+    struct slice type = slice_of(""), text = slice_of("");
+    struct buf body = {0};
+    char *copy;
+
+    if (a->conn.reader.trailer_bytes > TRAILER_BYTES_KEPT) {
+        log_line(LOG_NOTE,
+                 "trailers lost: a trailer section of %zu bytes, where Lambda "
+                 "reads %u",
+                 a->conn.reader.trailer_bytes, TRAILER_BYTES_KEPT);
+    }
+    if (!trailer(a, ERROR_TYPE, a->announced_type, &type)) {
+        type = slice_of("");
+    }
+    if (trailer(a, ERROR_BODY, a->announced_body, &text) &&
+        !base64_decode(&body, text)) {
+        log_line(LOG_NOTE, "%s is not base64; it is passed on as it is",
+                 ERROR_BODY);
+        buf_add_slice(&body, text);
+    }
+    copy = slice_copy(type.size > 0 ? type : slice_of("Runtime.Unknown"));
+    failure.type = copy;
+    failure.body = buf_slice(&body);
+    end_upload(a, type.size > 0 || failure.body.size > 0 ? &failure : NULL);
+    free(copy);
+    buf_free(&body);
+    reply_json(a, 202, OK_BODY);
+}
+
+static void end_error(struct api_conn *a)
+{
+    struct slice value = slice_of("");
+    struct failure failure = {.body = buf_slice(&a->body)};
+    char *type;
+
+    (void)fields_get(&a->conn.reader.head.fields, ERROR_TYPE, &value);
+    type = slice_copy(value);
+    failure.type = valid_type(type);
+
+    if (a->job == JOB_ERROR) {
+        end_upload(a, &failure);
+    } else {
+        sandbox_init_error(a->box, &failure);
+    }
+    free(type);
+    buf_clear(&a->body);
+    reply_json(a, 202, OK_BODY);
+}
+
+static void on_end(struct conn *c)
+{
+    struct api_conn *a = of(c);
+    enum runtime_state state = a->box->state;
+
+    switch (a->job) {
+    case JOB_PING:
+        reply(a, 200, "", slice_of("pong"));
+        break;
+    case JOB_NEXT:
+        /* A response that was broken off on another connection may not have
+         * been noticed yet. */
+        if (a->box->upload != NULL) {
+            conn_drain(&a->box->upload->conn);
+            state = a->box->state;
+        }
+        if (state == RUNTIME_INIT_ERROR || state == RUNTIME_RESPONDING ||
+            state == RUNTIME_RESPONDING_ERROR || state == RUNTIME_OFF) {
+            reply_forbidden(a, "Ready");
+            break;
+        }
+        a->waiting = true;
+        c->hold = true;
+        sandbox_next(a->box);
+        break;
+    case JOB_RESPONSE:
+        end_response(a);
+        break;
+    case JOB_ERROR:
+    case JOB_INIT_ERROR:
+        end_error(a);
+        break;
+    default:
+        a->job = JOB_NONE;
+        conn_next_request(c);
+        break;
+    }
+}
+
+/* A response that ends before its last chunk. */
+static void truncate_upload(struct api_conn *a)
+{
+    static const char body[] =
+        "{\"errorType\":\"Runtime.TruncatedResponse\",\"errorMessage\":"
+        "\"The runtime's connection ended before its response did\"}";
+
+    if (a->box->upload == a) {
+        end_upload(a, &(struct failure){.type = "Runtime.TruncatedResponse",
+                                        .body = slice_of(body)});
+    }
+}
+
+static void on_bad(struct conn *c)
+{
+    struct api_conn *a = of(c);
+    struct buf body = {0};
+
+    log_line(LOG_NOTE, "Runtime API: malformed request: %s", c->reader.fault);
+    truncate_upload(a);
+    buf_format(&body, "%d %s: %s\n", c->reader.status,
+               status_reason(c->reader.status), c->reader.fault);
+    c->reader.head.close = true;
+    if (a->job == JOB_DISCARD) {
+        conn_finish(c);
+    } else {
+        reply(a, c->reader.status, "text/plain; charset=utf-8",
+              buf_slice(&body));
+    }
+    buf_free(&body);
+}
+
+static void on_eof(struct conn *c)
+{
+    struct api_conn *a = of(c);
+
+    c->reader.head.close = true;
+    if (a->box->upload == a) {
+        truncate_upload(a);
+        reply_error(a, 400, "TruncatedHTTPRequest",
+                    "HTTP request detected as truncated");
+        return;
+    }
+    if (c->reader.state != READING_HEAD || buf_size(&c->in) > 0) {
+        log_line(LOG_NOTE, "Runtime API: the connection ended in the middle "
+                           "of a request");
+    }
+    conn_close(c);
+}
+
+static size_t on_room(struct conn *c)
+{
+    struct api_conn *a = of(c);
+
+    if (a->job == JOB_RESPONSE && a->box->upload == a) {
+        return invocation_room(a->box->invocation);
+    }
+    return SIZE_MAX;
+}
+
+/* While it waits for an event nothing is parsed; a connection that is gone
+ * must not stay for that reason. */
+static void on_lost(struct conn *c)
+{
+    if (of(c)->waiting) {
+        conn_close(c);
+    }
+}
+
+static void on_closed(struct conn *c)
+{
+    struct api_conn *a = of(c);
+
+    truncate_upload(a);
+    *a->link = a->next;
+    if (a->next != NULL) {
+        a->next->link = a->link;
+    }
+    buf_free(&c->in);
+    reader_free(&c->reader);
+    buf_free(&a->body);
+    loop_free(a);
+}
+
+static const struct conn_ops ops = {.head = on_head,
+                                    .data = on_data,
+                                    .end = on_end,
+                                    .bad = on_bad,
+                                    .room = on_room,
+                                    .eof = on_eof,
+                                    .lost = on_lost,
+                                    .closed = on_closed};
+
+void api_accept(struct sandbox *box)
+{
+    for (;;) {
+        int fd = fd_prepare(accept(box->listener.fd, NULL, NULL));
+        struct api_conn *a;
+
+        if (fd < 0) {
+            accept_pause(&box->listener);
+            return;
+        }
+        a = allocate(sizeof *a);
+        a->box = box;
+        a->next = box->conns;
+        a->link = &box->conns;
+        if (a->next != NULL) {
+            a->next->link = &a->next;
+        }
+        box->conns = a;
+        conn_open(&a->conn, fd, &ops, HEAD_BYTES_MAX);
+        a->conn.wire = wire_open(box->number, ++box->conn_count, &box->epoch);
+    }
+}
+
+bool api_is_polled(const struct sandbox *box)
+{
+    for (const struct api_conn *a = box->conns; a != NULL; a = a->next) {
+        if (a->waiting) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void add_field(struct buf *out, const char *name, const char *value)
+{
+    if (value != NULL && value[0] != '\0') {
+        buf_format(out, "%s: %s\r\n", name, value);
+    }
+}
+
+static void add_event_head(struct buf *out, const struct invocation *i)
+{
+    buf_text(out, "HTTP/1.1 200 OK\r\n");
+    add_field(out, "Content-Type", "application/json");
+    add_field(out, "Lambda-Runtime-Aws-Request-Id", i->id);
+    add_field(out, "Lambda-Runtime-Client-Context", i->client_context);
+    buf_format(out, "Lambda-Runtime-Deadline-Ms: %lld\r\n",
+               (long long)i->deadline_ms);
+    add_field(out, "Lambda-Runtime-Invocation-Id", i->nonce);
+    add_field(out, "Lambda-Runtime-Invoked-Function-Arn", i->arn);
+    add_field(out, "Lambda-Runtime-Aws-Tenant-Id", i->tenant_id);
+    add_field(out, "Lambda-Runtime-Trace-Id", i->trace_id);
+    add_date(out);
+}
+
+static void add_event(struct buf *out, const struct invocation *i, int minor)
+{
+    struct slice event = buf_slice(&i->event);
+    size_t size = CHUNKED_ABOVE_BYTES / 2;
+
+    add_event_head(out, i);
+    if (event.size <= CHUNKED_ABOVE_BYTES || minor == 0) {
+        buf_format(out, "Content-Length: %zu\r\n\r\n", event.size);
+        buf_add_slice(out, event);
+        return;
+    }
+    buf_text(out, "Transfer-Encoding: chunked\r\n\r\n");
+    /* Lambda promises nothing about the sizes; growing ones find more of what
+     * a runtime may have taken for granted than equal ones. */
+    while (event.size > 0) {
+        size = size < event.size ? size : event.size;
+        add_chunk(out, (struct slice){event.data, size});
+        event.data += size;
+        event.size -= size;
+        size = size < 65536 ? size * 2 - 1 : size;
+    }
+    buf_text(out, "0\r\n\r\n");
+}
+
+void api_deliver(struct sandbox *box)
+{
+    for (struct api_conn *a = box->conns, *next; a != NULL; a = next) {
+        next = a->next;
+        if (a->waiting) {
+            bool last = a->conn.reader.head.close;
+
+            a->waiting = false;
+            a->job = JOB_NONE;
+            add_event(&a->conn.out, box->invocation, a->conn.reader.head.minor);
+            if (last) {
+                conn_finish(&a->conn);
+                continue;
+            }
+            conn_next_request(&a->conn);
+            conn_flush(&a->conn);
+            conn_pump(&a->conn);
+        }
+    }
+}
+
+void api_resume(struct sandbox *box)
+{
+    if (box->upload != NULL) {
+        conn_pump(&box->upload->conn);
+    }
+}
+
+void api_drain(struct sandbox *box)
+{
+    api_accept(box);
+    for (struct api_conn *a = box->conns, *next; a != NULL; a = next) {
+        next = a->next;
+        conn_drain(&a->conn);
+    }
+}
+
+void api_close(struct sandbox *box)
+{
+    box->upload = NULL;
+    if (box->listener.fd >= 0) {
+        api_accept(box);
+    }
+    while (box->conns != NULL) {
+        conn_close(&box->conns->conn);
+    }
+}

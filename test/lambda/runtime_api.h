@@ -1,0 +1,20 @@
+/* The Runtime API of one sandbox: routes, state machine, replies.
+ *
+ * Every sandbox listens on a port of its own, so that a connection says by
+ * itself which runtime it belongs to. */
+#ifndef LAMBDA_RUNTIME_API_H
+#define LAMBDA_RUNTIME_API_H
+
+#include "sandbox.h"
+
+void api_accept(struct sandbox *box);
+bool api_is_polled(const struct sandbox *box);
+/* Sends the event to every connection that waits for it. */
+void api_deliver(struct sandbox *box);
+/* Takes on a response that had to wait for its caller. */
+void api_resume(struct sandbox *box);
+/* Takes in all that a runtime has sent before it ended. */
+void api_drain(struct sandbox *box);
+void api_close(struct sandbox *box);
+
+#endif

@@ -1,0 +1,450 @@
+#define _DEFAULT_SOURCE
+#include "sandbox.h"
+
+#include "conn.h"
+#include "process.h"
+#include "runtime_api.h"
+#include "wire.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* Lambda's limit on initialisation; and what a runtime gets to end by itself
+ * after it has reported that its initialisation failed. */
+#define INIT_NS       (10 * NS_PER_S)
+#define INIT_ERROR_NS (NS_PER_S / 2)
+#define QUEUE_MAX     10000u
+/* A longer line of a runtime's output is passed on in pieces. */
+#define LOG_LINE_BYTES_MAX 16384u
+
+static const struct settings *settings;
+static struct sandbox *pool;
+static struct invocation *queue, **queue_end = &queue;
+static size_t queue_size;
+
+static void dispatch(void);
+
+static void log_flush(struct sandbox *box, bool all)
+{
+    for (;;) {
+        struct slice s = buf_slice(&box->log_text);
+        const unsigned char *lf = memchr(s.data, '\n', s.size);
+
+        if (lf != NULL) {
+            /* All complete lines leave together. */
+            while (s.data[s.size - 1] != '\n') {
+                s.size--;
+            }
+        } else if (s.size > 0 && (all || s.size >= LOG_LINE_BYTES_MAX)) {
+            buf_byte(&box->log_text, '\n');
+            s = buf_slice(&box->log_text);
+        } else {
+            return;
+        }
+        log_bytes(STDERR_FILENO, s.data, s.size);
+        buf_consume(&box->log_text, s.size);
+    }
+}
+
+static bool log_read(struct sandbox *box)
+{
+    char piece[4096];
+    ssize_t n = read(box->log.fd, piece, sizeof piece);
+
+    if (n > 0) {
+        buf_add(&box->log_text, piece, (size_t)n);
+        log_flush(box, false);
+    }
+    return n > 0 || (n < 0 && errno == EINTR);
+}
+
+static void log_close(struct sandbox *box)
+{
+    if (box->log.fd < 0) {
+        return;
+    }
+    while (log_read(box)) {
+    }
+    log_flush(box, true);
+    loop_remove(&box->log);
+    close(box->log.fd);
+    box->log.fd = -1;
+    buf_clear(&box->log_text);
+}
+
+static void on_log(struct watch *w, short revents)
+{
+    struct sandbox *box = CONTAINER(w, struct sandbox, log);
+
+    (void)revents;
+    errno = 0;
+    if (!log_read(box) && errno != EAGAIN) {
+        log_close(box);
+    }
+}
+
+static void on_connection(struct watch *w, short revents)
+{
+    (void)revents;
+    api_accept(CONTAINER(w, struct sandbox, listener));
+}
+
+static void on_accept_pause(struct watch *w)
+{
+    w->events = POLLIN;
+}
+
+static void finish(struct sandbox *box)
+{
+    struct invocation *i = box->invocation;
+    long memory = box->memory_kib;
+
+    if (box->pid != 0 && !box->exited) {
+        memory = process_memory(box->pid);
+    }
+    box->invocation = NULL;
+    box->timer.due = 0;
+    box->used = now_ns();
+    invocation_finish(i, memory);
+}
+
+static void condemn(struct sandbox *box)
+{
+    box->condemned = true;
+    box->state = RUNTIME_OFF;
+    if (box->pid != 0 && !box->exited) {
+        (void)kill(-box->pid, SIGKILL);
+    }
+    api_close(box);
+}
+
+static void run_out(struct sandbox *box)
+{
+    struct invocation *i = box->invocation;
+
+    /* The type is RAPID's name; callers of Invoke have been seen to get
+     * "Sandbox.Timedout" for the same. */
+    i->status = "timeout";
+    if (box->state == RUNTIME_STARTED) {
+        invocation_fail(i, "Sandbox.Timeout",
+                        "Init timed out after %d.00 seconds",
+                        (int)(INIT_NS / NS_PER_S));
+    } else {
+        invocation_fail(i, "Sandbox.Timeout",
+                        "Task timed out after %.2f seconds",
+                        (double)settings->timeout_ns / 1e9);
+    }
+    finish(box);
+    condemn(box);
+}
+
+static void fail_of_exit(struct sandbox *box)
+{
+    struct invocation *i = box->invocation;
+    char how[64];
+
+    process_describe(box->wait_status, how, sizeof how);
+    if (WIFEXITED(box->wait_status) && WEXITSTATUS(box->wait_status) == 0) {
+        invocation_fail(i, "Runtime.ExitError",
+                        "Runtime exited without providing a reason");
+    } else {
+        invocation_fail(i, "Runtime.ExitError", "Runtime exited with error: %s",
+                        how);
+    }
+}
+
+static void settle(struct sandbox *box)
+{
+    api_close(box);
+    log_close(box);
+    if (box->invocation != NULL) {
+        fail_of_exit(box);
+        finish(box);
+    } else if (box->state == RUNTIME_READY) {
+        char how[64];
+
+        process_describe(box->wait_status, how, sizeof how);
+        log_line(LOG_NOTE, "an idle runtime ended: %s", how);
+    }
+    box->exited = false;
+    box->pid = 0;
+    box->state = RUNTIME_OFF;
+    box->timer.due = 0;
+    dispatch();
+}
+
+void sandbox_settle_soon(struct sandbox *box)
+{
+    box->timer.due = now_ns();
+}
+
+static void on_timer(struct watch *w)
+{
+    struct sandbox *box = CONTAINER(w, struct sandbox, timer);
+
+    if (box->exited) {
+        settle(box);
+    } else if (box->invocation != NULL) {
+        run_out(box);
+    } else if (box->state == RUNTIME_INIT_ERROR) {
+        condemn(box);
+    }
+}
+
+/* Delivers the event if the runtime is asking for one. The time limit counts
+ * from here in both cases. */
+static void run(struct sandbox *box)
+{
+    struct invocation *i = box->invocation;
+
+    i->started = now_ns();
+    i->deadline_ms = wall_ms() + settings->timeout_ns / NS_PER_MS;
+    box->timer.due = i->started + settings->timeout_ns;
+    if (api_is_polled(box)) {
+        box->state = RUNTIME_RUNNING;
+        box->epoch = i->started;
+        wire_note(box->number, "invocation %s starts", i->id);
+        api_deliver(box);
+    }
+}
+
+static bool start(struct sandbox *box)
+{
+    int output;
+    pid_t pid;
+
+    if (box->listener.fd < 0) {
+        uint16_t wanted = box->number == 1 ? settings->api_port : 0;
+
+        box->listener.fd = listen_on(settings->api_host, wanted, &box->port);
+        if (box->listener.fd < 0) {
+            return false;
+        }
+        box->listener.events = POLLIN;
+        loop_add(&box->listener);
+    }
+    pid = process_start(settings, box->port, &output);
+    if (pid < 0) {
+        return false;
+    }
+    box->pid = pid;
+    box->state = RUNTIME_STARTED;
+    box->exited = box->condemned = false;
+    box->memory_kib = 0;
+    box->init_ns = 0;
+    box->conn_count = 0;
+    box->started = box->epoch = now_ns();
+    box->timer.due = box->started + INIT_NS;
+    box->log.fd = output;
+    box->log.events = POLLIN;
+    loop_add(&box->log);
+    wire_note(box->number, "process %ld starts, Runtime API on port %u",
+              (long)pid, (unsigned)box->port);
+    return true;
+}
+
+static void assign(struct sandbox *box, struct invocation *i)
+{
+    box->invocation = i;
+    i->sandbox = box;
+    i->throttled = settings->throttle;
+    if (box->state == RUNTIME_READY) {
+        run(box);
+    } else if (!start(box)) {
+        invocation_fail(i, "Runtime.InvalidEntrypoint", "cannot run %s: %s",
+                        settings->program, strerror(errno));
+        finish(box);
+    }
+}
+
+/* The one used last is the most likely to be in the caches; the others get
+ * the chance to stay idle. */
+static struct sandbox *pick(void)
+{
+    struct sandbox *idle = NULL, *off = NULL;
+
+    for (unsigned n = 0; n < settings->concurrency; n++) {
+        struct sandbox *box = &pool[n];
+
+        if (box->invocation != NULL || box->exited) {
+            continue;
+        }
+        if (box->state == RUNTIME_READY) {
+            idle = idle == NULL || box->used > idle->used ? box : idle;
+        } else if (box->pid == 0 && off == NULL) {
+            off = box;
+        }
+    }
+    return idle != NULL ? idle : off;
+}
+
+static void dispatch(void)
+{
+    struct sandbox *box;
+
+    while (queue != NULL && (box = pick()) != NULL) {
+        struct invocation *i = queue;
+
+        queue = i->next;
+        if (queue == NULL) {
+            queue_end = &queue;
+        }
+        queue_size--;
+        assign(box, i);
+    }
+}
+
+bool pool_submit(struct invocation *i)
+{
+    if (queue_size >= QUEUE_MAX) {
+        return false;
+    }
+    *queue_end = i;
+    queue_end = &i->next;
+    queue_size++;
+    dispatch();
+    return true;
+}
+
+void sandbox_next(struct sandbox *box)
+{
+    switch (box->state) {
+    case RUNTIME_STARTED:
+        box->init_ns = now_ns() - box->started;
+        box->timer.due = 0;
+        box->state = RUNTIME_READY;
+        if (box->invocation != NULL) {
+            box->invocation->init_ns = box->init_ns;
+            run(box);
+        }
+        break;
+    case RUNTIME_READY:
+        if (box->invocation != NULL) {
+            run(box);
+        }
+        break;
+    case RUNTIME_RUNNING:
+        api_deliver(box);
+        break;
+    case RUNTIME_RESPONSE_SENT:
+        box->state = RUNTIME_READY;
+        finish(box);
+        dispatch();
+        break;
+    default:
+        break;
+    }
+}
+
+void sandbox_init_error(struct sandbox *box, const struct failure *failure)
+{
+    box->state = RUNTIME_INIT_ERROR;
+    if (box->invocation != NULL) {
+        invocation_answer(box->invocation, failure);
+        finish(box);
+    }
+    box->timer.due = now_ns() + INIT_ERROR_NS;
+}
+
+static void on_exit_of(struct sandbox *box, int status,
+                       const struct rusage *usage)
+{
+    box->exited = true;
+    box->wait_status = status;
+#if defined(__APPLE__)
+    box->memory_kib = usage->ru_maxrss / 1024;
+#else
+    box->memory_kib = usage->ru_maxrss;
+#endif
+    /* Its last words may still be in the sockets. */
+    if (!box->condemned) {
+        api_drain(box);
+    }
+    /* A slow caller may still have to make room for them; the time limit
+     * stands meanwhile. */
+    if (box->upload == NULL) {
+        settle(box);
+    }
+}
+
+static void on_child(int number)
+{
+    siginfo_t info;
+
+    (void)number;
+    for (;;) {
+        struct rusage usage;
+        int status;
+
+        memset(&info, 0, sizeof info);
+        if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 ||
+            info.si_pid == 0) {
+            return;
+        }
+        /* What the bootstrap started goes with it. Its number cannot have
+         * been taken by another group before it is reaped. */
+        (void)kill(-info.si_pid, SIGKILL);
+        if (wait4(info.si_pid, &status, 0, &usage) != info.si_pid) {
+            return;
+        }
+        for (unsigned n = 0; n < settings->concurrency; n++) {
+            if (pool[n].pid == info.si_pid) {
+                on_exit_of(&pool[n], status, &usage);
+            }
+        }
+    }
+}
+
+bool pool_open(const struct settings *chosen)
+{
+    settings = chosen;
+    pool = allocate(settings->concurrency * sizeof *pool);
+    for (unsigned n = 0; n < settings->concurrency; n++) {
+        struct sandbox *box = &pool[n];
+
+        box->number = n + 1;
+        box->listener.fd = box->log.fd = box->timer.fd = -1;
+        box->listener.on_io = on_connection;
+        box->listener.on_due = on_accept_pause;
+        box->log.on_io = on_log;
+        box->timer.on_due = on_timer;
+        loop_add(&box->timer);
+    }
+    /* The first port is taken at once, so that a busy one is told early. */
+    pool[0].listener.fd = listen_on(settings->api_host, settings->api_port,
+                                    &pool[0].port);
+    if (pool[0].listener.fd < 0) {
+        return false;
+    }
+    pool[0].listener.events = POLLIN;
+    loop_add(&pool[0].listener);
+    loop_signal(SIGCHLD, on_child);
+    return true;
+}
+
+uint16_t pool_port(void)
+{
+    return pool[0].port;
+}
+
+void pool_close(void)
+{
+    for (unsigned n = 0; pool != NULL && n < settings->concurrency; n++) {
+        if (pool[n].pid != 0 && !pool[n].exited) {
+            (void)kill(-pool[n].pid, SIGKILL);
+        }
+    }
+    for (unsigned n = 0; pool != NULL && n < settings->concurrency; n++) {
+        if (pool[n].pid != 0 && !pool[n].exited) {
+            while (waitpid(pool[n].pid, NULL, 0) < 0 && errno == EINTR) {
+            }
+        }
+        log_close(&pool[n]);
+    }
+}

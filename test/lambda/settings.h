@@ -1,0 +1,23 @@
+/* What the command line says. */
+#ifndef LAMBDA_SETTINGS_H
+#define LAMBDA_SETTINGS_H
+
+#include "base.h"
+
+#define SANDBOXES_MAX 1000u
+
+struct settings {
+    uint16_t port;
+    char api_host[16];
+    uint16_t api_port; /* of the first sandbox; 0: a free one */
+    int64_t timeout_ns;
+    unsigned concurrency;
+    bool throttle;
+    const char *program;   /* what to run: a path */
+    const char *task_root; /* where to run it */
+    char *const *arguments;
+    struct buf environment; /* NAME=VALUE, each with its NUL */
+    const char *invoke;     /* the event of --invoke; NULL: serve */
+};
+
+#endif
