@@ -294,7 +294,7 @@ static int serve(const char *api)
     int rc = http_endpoint_parse(&connection.endpoint, api);
 
     if (rc < 0) {
-        log_line("AWS_LAMBDA_RUNTIME_API is ", api, http_reason(rc));
+        log_line("AWS_LAMBDA_RUNTIME_API", "", http_reason(rc));
         return 1;
     }
     connection.fd = -1;
@@ -320,17 +320,13 @@ static int serve(const char *api)
 static const char usage[] =
     "usage: bootstrap [OPTION VALUE]...\n"
     "Calls the handler once, as Lambda would, and prints its response.\n"
-    "\n"
-    "  --event FILE    the event, a JSON object (- is standard input), also "
-    "of\n"
-    "                  a Function URL\n"
+    "  --event FILE    the event, a JSON object; - is standard input\n"
     "  --delay S       seconds between words, 0 to 900\n"
     "  --format F      json, text or sse\n"
     "  --sentence S    the words\n"
     "  --help, --version\n"
-    "\n"
-    "These override the event. Where AWS_LAMBDA_RUNTIME_API is set, as in\n"
-    "Lambda, it serves that address and ignores its arguments.\n";
+    "Delay, format and sentence override the event. In Lambda, where\n"
+    "AWS_LAMBDA_RUNTIME_API is set, it ignores its arguments.\n";
 
 static int print(int fd, const char *text)
 {
@@ -628,11 +624,19 @@ char *getenv(const char *name)
     return NULL;
 }
 
+/* The compiler has ideas of its own about functions of these names: it must not
+ * look into them. */
+#ifdef __clang__
+#define OPAQUE __attribute__((noinline))
+#else
+#define OPAQUE __attribute__((noipa))
+#endif
+
 /* An empty asm in a loop keeps the compiler from finding out that the loop is
  * memcpy, or strlen, and calling itself. */
 #define KEEP_LOOP __asm__ volatile("")
 
-void *memmove(void *to, const void *from, size_t length)
+OPAQUE void *memmove(void *to, const void *from, size_t length)
 {
     char *t = to;
     const char *f = from;
@@ -658,12 +662,12 @@ void *memmove(void *to, const void *from, size_t length)
     return to;
 }
 
-void *memcpy(void *restrict to, const void *restrict from, size_t length)
+OPAQUE void *memcpy(void *restrict to, const void *restrict from, size_t length)
 {
     return memmove(to, from, length);
 }
 
-void *memset(void *to, int byte, size_t length)
+OPAQUE void *memset(void *to, int byte, size_t length)
 {
     for (char *t = to; length > 0; length--) {
         *t++ = (char)byte;
@@ -672,7 +676,7 @@ void *memset(void *to, int byte, size_t length)
     return to;
 }
 
-int memcmp(const void *a, const void *b, size_t length)
+OPAQUE int memcmp(const void *a, const void *b, size_t length)
 {
     const unsigned char *p = a, *q = b;
 
@@ -684,7 +688,7 @@ int memcmp(const void *a, const void *b, size_t length)
     return 0;
 }
 
-void *memchr(const void *bytes, int byte, size_t length)
+OPAQUE void *memchr(const void *bytes, int byte, size_t length)
 {
     const unsigned char *p = bytes;
 
@@ -696,7 +700,7 @@ void *memchr(const void *bytes, int byte, size_t length)
     return NULL;
 }
 
-size_t strlen(const char *text)
+OPAQUE size_t strlen(const char *text)
 {
     size_t n = 0;
 
@@ -707,7 +711,7 @@ size_t strlen(const char *text)
     return n;
 }
 
-int strcmp(const char *a, const char *b)
+OPAQUE int strcmp(const char *a, const char *b)
 {
     for (; *a == *b && *a != '\0'; a++, b++)
         KEEP_LOOP;

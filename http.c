@@ -85,23 +85,23 @@ const char *http_reason(int error)
     const char *reason = "\0"
                          "system call failed\0"
                          "closed before an answer\0"
-                         "closed inside a message\0"
+                         "closed inside an answer\0"
                          "malformed status line\0"
                          "malformed field line\0"
                          "control byte or bare CR or LF\0"
                          "line or section too long\0"
                          "more than 128 fields\0"
-                         "malformed Content-Length or above 6291556\0"
-                         "transfer coding is not one chunked\0"
+                         "Content-Length malformed or above 6291556\0"
+                         "coding other than one chunked\0"
                          "neither Content-Length nor chunked\0"
                          "malformed chunk\0"
-                         "body above 6291556 bytes\0"
-                         "status 101 or more than 16 of 1xx\0"
+                         "more than 6291556 bytes\0"
+                         "status 101, or more than 16 of 1xx\0"
                          "answered or closed before our end\0"
-                         "answer not complete in time\0"
-                         "not an IPv4 address or localhost, and a port\0"
-                         "without a port from 1 to 65535\0"
-                         "malformed in its path\0"
+                         "rest of the answer missing\0"
+                         "neither IPv4 address nor localhost\0"
+                         "no port from 1 to 65535\0"
+                         "malformed path\0"
                          "status or header refused\0"
                          "handler failed\0";
 
@@ -477,10 +477,20 @@ static const char *address(struct http_endpoint *e, const char *p)
     return p;
 }
 
+/* Copies the text up to `end`; not when it does not fit. */
+static int copy(char *to, size_t size, const char *text, const char *end)
+{
+    size_t length = (size_t)(end - text);
+
+    if (length >= size)
+        return HTTP_TOO_LONG;
+    memcpy(to, text, length);
+    to[length] = '\0';
+    return 0;
+}
+
 int http_endpoint_parse(struct http_endpoint *e, const char *text)
 {
-    struct http_text host = {.bytes = e->host, .size = sizeof e->host};
-    struct http_text path = {.bytes = e->path, .size = sizeof e->path};
     const char *p = address(e, text), *slash;
     int64_t port = 0;
 
@@ -488,11 +498,11 @@ int http_endpoint_parse(struct http_endpoint *e, const char *text)
         return HTTP_HOST;
     if (*p == ':')
         p = http_decimal(p + 1, 65535, &port);
-    if (!p || port == 0 || (*p != '/' && *p != '\0'))
+    if (!p || port == 0 || (*p != '/' && *p != '\0') ||
+        copy(e->host, sizeof e->host, text, p) < 0)
         return HTTP_PORT;
     e->port[0] = (unsigned char)(port >> 8);
     e->port[1] = (unsigned char)port;
-    http_append(&host, text, (size_t)(p - text));
     slash = p;
     while (alphanumeric(*p) || one_of(*p, "/-._~%!$&'()*+,;=:@"))
         p++;
@@ -500,8 +510,7 @@ int http_endpoint_parse(struct http_endpoint *e, const char *text)
         return HTTP_PATH;
     if (p > slash && p[-1] == '/')
         p--;
-    http_append(&path, slash, (size_t)(p - slash));
-    return path.length == (size_t)(p - slash) ? 0 : HTTP_PATH;
+    return copy(e->path, sizeof e->path, slash, p) < 0 ? HTTP_PATH : 0;
 }
 
 /* The kernel */
@@ -744,8 +753,7 @@ static void quote(struct http_text *t, const char *p)
 {
     http_append(t, "\"", 1);
     for (; *p != '\0'; p++) {
-        if (*p == '"' || *p == '\\')
-            http_append(t, "\\", 1);
+        http_append(t, "\\", *p == '"' || *p == '\\');
         http_append(t, p, 1);
     }
     http_append(t, "\"", 1);

@@ -15,10 +15,7 @@ static int digit(int c)
 
 static int hex(int c)
 {
-    if (digit(c))
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+    return digit(c) || ((c | 0x20) >= 'a' && (c | 0x20) <= 'f');
 }
 
 size_t json_utf8(const char *text, size_t length, uint32_t *code)
@@ -95,7 +92,7 @@ static int string(struct json_reader *r)
             return JSON_INVALID;
         for (int i = 0; c == 'u' && i < 4; i++) {
             r->at++;
-            if (hex(peek(r)) < 0)
+            if (!hex(peek(r)))
                 return JSON_INVALID;
         }
     }
@@ -267,12 +264,13 @@ int json_member(struct json_reader *r, struct json_token *name,
 
 /* Decoding */
 
+/* Four hexadecimal digits, which are known to be such. */
 static uint32_t hex4(const char *p)
 {
     uint32_t code = 0;
 
     for (int i = 0; i < 4; i++)
-        code = code << 4 | (uint32_t)hex(p[i]);
+        code = code << 4 | (uint32_t)((p[i] & 15) + (p[i] >> 6) * 9);
     return code;
 }
 
@@ -339,37 +337,41 @@ static int64_t exponent(const char *p, const char *end)
     return sign * value;
 }
 
+/* value * 10 + digit, or -1 when that has more than 18 digits or `value` is -1
+ */
+static int64_t shift_in(int64_t value, int digit)
+{
+    return value < 0 || value >= 100000000000000000 ? -1 : value * 10 + digit;
+}
+
 int json_decimal(const struct json_token *token, int decimals, int64_t *value)
 {
-    const int64_t full = 100000000000000000; /* 10^17: another digit fits */
-    const char *p = token->text, *end = p + token->length;
+    const char *p = token->text, *end = p + token->length, *e = p;
     struct json_reader r = {.text = token->text, .length = token->length};
-    int64_t sum = 0, rest = 0, scale = decimals;
-    int point = 0;
+    int64_t sum = 0, places = decimals;
+    int rest = 0;
 
     if (number(&r) < 0 || r.at != r.length)
         return JSON_TYPE;
-    for (; p < end && (*p | 0x20) != 'e'; p++) {
-        if (*p == '.')
-            point = 1;
+    while (e < end && (*e | 0x20) != 'e')
+        e++;
+    /* How many digits, counted from the first, make up the result. */
+    places += exponent(e, end);
+    for (const char *q = p; q < e && *q != '.'; q++)
+        places += digit(*q);
+    for (; p < e; p++) {
         if (!digit(*p))
             continue;
-        if (sum < full) {
-            sum = sum * 10 + (*p - '0');
-            scale -= point;
-        } else {
+        if (places-- > 0)
+            sum = shift_in(sum, *p - '0');
+        else
             rest |= *p - '0';
-            scale += !point;
-        }
     }
-    scale += exponent(p, end);
-    for (; scale > 0 && sum > 0; scale--, sum *= 10)
-        if (sum >= full)
-            return JSON_RANGE;
-    for (; scale < 0 && sum > 0; scale++, sum /= 10)
-        rest |= sum % 10;
-    sum += rest != 0;
-    if (sum == 10 * full)
+    while (places-- > 0 && sum > 0)
+        sum = shift_in(sum, 0);
+    if (rest && sum >= 0)
+        sum++;
+    if (sum < 0 || sum > 999999999999999999)
         return JSON_RANGE;
     *value = token->text[0] == '-' ? -sum : sum;
     return 0;
