@@ -67,11 +67,15 @@ build/%.command: FORCE
 	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
 # The handler is compiled by itself, for it may use floating point.
+define LINK_BOOTSTRAP
+@mkdir -p $(@D) build
+$(COMPILE) -c -o build/$(subst /,-,$@).o $(1)
+$(COMPILE) $(INTEGERS) $(LINK) -o $@ $(CORE) build/$(subst /,-,$@).o $(LDFLAGS)
+$(CUT)
+endef
+
 $(PRODUCT): $(CORE) $(HANDLER) $(HEADERS) build/$(PRODUCT).command
-	@mkdir -p $(@D)
-	$(COMPILE) -c -o build/handler.o $(HANDLER)
-	$(COMPILE) $(INTEGERS) $(LINK) -o $@ $(CORE) build/handler.o $(LDFLAGS)
-	$(CUT)
+	$(call LINK_BOOTSTRAP,$(HANDLER))
 
 # The local Lambda
 
@@ -83,7 +87,7 @@ run: $(PRODUCT) build/lambda
 	@build/lambda --invoke '{"delay":0.2}' -- ./$(PRODUCT)
 
 serve: $(PRODUCT) build/lambda
-	@build/lambda --port $(PORT) -- ./$(PRODUCT)
+	@exec build/lambda --port $(PORT) --runtime-api 127.0.0.1:0 -- ./$(PRODUCT)
 
 # Deployment
 
@@ -98,6 +102,74 @@ function.zip: $(PRODUCT)
 	@TZ=UTC touch -t 198001010000 build/zip/bootstrap
 	@cd build/zip && TZ=UTC zip -q -9 -X ../../$@ bootstrap
 	@wc -c $@
+
+# Tests
+
+# -O1: sanitizers find as much and take half the time.
+SANITIZE = $(eval SANITIZE := $(shell mkdir -p build && \
+    echo 'int main(void) { return 0; }' >build/probe.c && \
+    $(CC) -fsanitize=address,undefined -o build/probe build/probe.c 2>build/probe.log && \
+    build/probe && echo -fsanitize=address,undefined -fno-sanitize-recover=undefined))$(SANITIZE)
+CHECKED = $(CC) $(CFLAGS) -O1 -g $(C11) $(SANITIZE)
+WRAPPED = -Wl,--wrap=connect,--wrap=getsockopt,--wrap=poll,--wrap=read,--wrap=writev
+WIRE = build/test/wire -j 4 $(foreach h,puppet hello,--bin $(h)=build/test/$(h).$(1))
+SCRIPTS = $(wildcard test/wire/*.txt) README.md
+
+build/test/%.plain: test/handlers/%.c $(CORE) $(HEADERS) build/$(PRODUCT).command
+	$(call LINK_BOOTSTRAP,$<)
+
+build/test/hello.plain: test/hello.c $(CORE) $(HEADERS) build/$(PRODUCT).command
+	$(call LINK_BOOTSTRAP,$<)
+
+build/test/%.checked: test/handlers/%.c $(CORE) $(HEADERS) build/$(PRODUCT).command
+	@mkdir -p $(@D)
+	$(CHECKED) -o $@ $(CORE) $< $(LDFLAGS)
+
+build/test/hello.checked: test/hello.c $(CORE) $(HEADERS) build/$(PRODUCT).command
+	@mkdir -p $(@D)
+	$(CHECKED) -o $@ $(CORE) $< $(LDFLAGS)
+
+build/test/bootstrap.checked: $(HANDLER) $(CORE) $(HEADERS) build/$(PRODUCT).command
+	@mkdir -p $(@D)
+	$(CHECKED) -o $@ $(CORE) $(HANDLER) $(LDFLAGS)
+
+build/test/json_test: test/json_test.c test/json_reference.c test/json_reference.h \
+    test/unit.h json.c json.h build/$(PRODUCT).command
+	@mkdir -p $(@D)
+	$(CHECKED) -o $@ test/json_test.c test/json_reference.c json.c $(LDFLAGS)
+
+build/test/http_test: test/http_test.c test/unit.h http.c http.h build/$(PRODUCT).command
+	@mkdir -p $(@D)
+	$(CHECKED) $(WRAPPED) -o $@ test/http_test.c http.c $(LDFLAGS)
+
+build/test/lambda_test: test/lambda_test.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(C11) -o $@ $< $(LDFLAGS)
+
+build/test/wire: test/wire.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(C11) -o $@ $< $(LDFLAGS)
+
+build/jsoncheck: test/jsoncheck.c json.c json.h
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -O2 $(C11) -o $@ test/jsoncheck.c json.c $(LDFLAGS)
+
+build/httpcheck: test/httpcheck.c http.c http.h
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -O2 $(C11) -o $@ test/httpcheck.c http.c $(LDFLAGS)
+
+TESTS = $(PRODUCT) build/lambda build/jsoncheck build/httpcheck \
+    $(addprefix build/test/,json_test http_test lambda_test wire \
+    puppet.plain hello.plain bootstrap.checked puppet.checked hello.checked)
+
+test: $(TESTS)
+	@sh test/run.sh build/test/json_test build/test/http_test \
+	    '$(call WIRE,plain) ./$(PRODUCT) $(SCRIPTS)' \
+	    '$(call WIRE,checked) --no-limits build/test/bootstrap.checked $(SCRIPTS)' \
+	    'sh test/by-hand.sh ./$(PRODUCT)' \
+	    'sh test/by-hand.sh build/test/bootstrap.checked' \
+	    'build/test/lambda_test build/lambda' \
+	    'sh test/build.sh $(PRODUCT)'
 
 clean:
 	rm -rf build bootstrap function.zip
@@ -115,4 +187,4 @@ help:
 	@echo 'CC= CFLAGS= LDFLAGS= as usual'
 
 FORCE:
-.PHONY: all run serve zip clean help FORCE
+.PHONY: all run serve zip test clean help FORCE

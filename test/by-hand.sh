@@ -1,0 +1,204 @@
+#!/bin/sh
+# The runtime as somebody runs it by hand: by-hand.sh BOOTSTRAP
+bootstrap=$1
+unset AWS_LAMBDA_RUNTIME_API
+dir=build/test/by-hand
+rm -rf $dir && mkdir -p $dir
+passed=0 failed=0
+
+# Compares a file with what is expected on standard input.
+same() {
+    if cmp -s - "$2" <$dir/expected; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        echo "FAIL $1: expected, then received:"
+        cat $dir/expected "$2"
+    fi
+}
+
+# run NAME STATUS ARGUMENT...: the status; output and errors go to files, ids
+# and times in them become {id} and {time}.
+run() {
+    name=$1 status=$2
+    shift 2
+    "$bootstrap" "$@" >$dir/out 2>$dir/err <$dir/in
+    echo $? >$dir/status
+    for file in $dir/out $dir/err; do
+        sed -e 's/local-test-[0-9]*/{id}/g' \
+            -e 's/"timestamp":[0-9]*\.[0-9][0-9]\([},]\)/"timestamp":{time}\1/g' \
+            $file >$file.s
+    done
+    echo "$status" >$dir/expected
+    same "$name: status" $dir/status
+}
+out() {
+    cat >$dir/expected
+    same "$name: output" $dir/out.s
+}
+err() {
+    cat >$dir/expected
+    same "$name: errors" $dir/err.s
+}
+# The first line on standard error, and that the usage follows.
+refused() {
+    echo "$1" >$dir/expected
+    head -n 1 $dir/err >$dir/first
+    same "$name: message" $dir/first
+    out </dev/null
+    sed 1d $dir/err >$dir/rest
+    "$bootstrap" --help >$dir/expected
+    same "$name: usage" $dir/rest
+}
+
+: >$dir/in
+run 'no options but the delay' 0 --delay 0
+out <<'X'
+{"status":"start","request_id":"{id}","word_count":8,"timestamp":{time}}
+{"type":"word","data":"Hello","sequence":1,"total":8,"timestamp":{time}}
+{"type":"word","data":"this","sequence":2,"total":8,"timestamp":{time}}
+{"type":"word","data":"is","sequence":3,"total":8,"timestamp":{time}}
+{"type":"word","data":"a","sequence":4,"total":8,"timestamp":{time}}
+{"type":"word","data":"streaming","sequence":5,"total":8,"timestamp":{time}}
+{"type":"word","data":"Lambda","sequence":6,"total":8,"timestamp":{time}}
+{"type":"word","data":"function","sequence":7,"total":8,"timestamp":{time}}
+{"type":"word","data":"response","sequence":8,"total":8,"timestamp":{time}}
+{"status":"complete","word_count":8,"timestamp":{time}}
+X
+err </dev/null
+
+run 'text' 0 --delay=0 --format text --sentence 'The quick brown fox'
+echo 'The quick brown fox' | out
+err </dev/null
+
+run 'sse' 0 --delay 1e-3 --format=sse --sentence 'one "two\'
+out <<'X'
+event: start
+data: {"status":"start","request_id":"{id}","word_count":2,"timestamp":{time}}
+
+event: word
+data: {"type":"word","data":"one","sequence":1,"total":2,"timestamp":{time}}
+
+event: word
+data: {"type":"word","data":"\"two\\","sequence":2,"total":2,"timestamp":{time}}
+
+event: complete
+data: {"status":"complete","word_count":2,"timestamp":{time}}
+
+X
+
+run 'no words' 0 --delay 0 --sentence ' '
+out <<'X'
+{"status":"start","request_id":"{id}","word_count":0,"timestamp":{time}}
+{"status":"complete","word_count":0,"timestamp":{time}}
+X
+
+cat >$dir/direct.json <<'X'
+{"delay": 0, "format": "text", "sentence": "from the event"}
+X
+run 'an event from a file' 0 --event $dir/direct.json
+echo 'from the event' | out
+
+cp $dir/direct.json $dir/in
+run 'an event from standard input' 0 --event -
+echo 'from the event' | out
+run 'options over the event' 0 --event - --sentence 'from the options'
+echo 'from the options' | out
+: >$dir/in
+
+prelude='{"statusCode":200,"headers":{"Content-Type":"text/plain; charset=utf-8","X-Content-Type-Options":"nosniff"}}'
+cat >$dir/url.json <<'X'
+{"version":"2.0","rawPath":"/","requestContext":{"http":{"method":"POST"}},
+ "queryStringParameters":{"delay":"0","sentence":"from the query"},
+ "body":"{\"format\":\"text\",\"sentence\":\"from the body\"}",
+ "isBase64Encoded":false}
+X
+run 'a Function URL event' 0 --event $dir/url.json
+echo 'from the body' | out
+echo "$prelude" | err
+run 'options over a Function URL event' 0 --event $dir/url.json \
+    --sentence 'from the options'
+echo 'from the options' | out
+
+cat >$dir/base64.json <<'X'
+{"requestContext":{},"isBase64Encoded":true,
+ "body":"eyJkZWxheSI6MCwiZm9ybWF0IjoidGV4dCIsInNlbnRlbmNlIjoiYmFzZTY0In0="}
+X
+run 'a base64 body' 0 --event $dir/base64.json
+echo 'base64' | out
+echo "$prelude" | err
+
+echo '{"requestContext":{},"queryStringParameters":{"delay":"-1"}}' >$dir/in
+run 'a bad HTTP request is answered' 0 --event -
+echo '{"status":"error","error":"delay must be a number from 0 to 900"}' | out
+err <<'X'
+{"statusCode":400,"headers":{"Content-Type":"application/x-ndjson","X-Content-Type-Options":"nosniff"}}
+X
+
+echo '{"delay":"0"}' >$dir/in
+run 'a bad direct event' 1 --event -
+out </dev/null
+err <<'X'
+{"errorMessage":"delay must be a number from 0 to 900","errorType":"Function.InvalidEvent","stackTrace":[]}
+X
+printf '{"delay":}' >$dir/in
+run 'not JSON' 1 --event -
+out </dev/null
+err <<'X'
+{"errorMessage":"event is not valid JSON at byte 9","errorType":"Function.InvalidEvent","stackTrace":[]}
+X
+: >$dir/in
+run 'an empty event' 1 --event -
+err <<'X'
+{"errorMessage":"event is not valid JSON at byte 0","errorType":"Function.InvalidEvent","stackTrace":[]}
+X
+
+for delay in -1 900.0000000001 x .5 inf 0x1 ''; do
+    run "--delay '$delay'" 2 --delay "$delay"
+    refused 'rawstream: --delay: must be a number from 0 to 900'
+done
+run 'the largest delay' 0 --delay 900 --sentence one
+run '--format xml' 2 --format xml
+refused 'rawstream: --format: must be json, text or sse'
+run 'an option that is none' 2 --speed 1
+refused 'rawstream: --speed: no such option'
+run 'an argument' 2 words
+refused 'rawstream: words: no such option'
+run 'an option without its value' 2 --delay
+refused 'rawstream: --delay: needs a value'
+run 'an event that is not there' 2 --event $dir/none
+run 'an event that is a directory' 2 --event $dir
+out </dev/null
+dd if=/dev/zero of=$dir/in bs=6291557 count=1 2>/dev/null
+run 'an event that is too large' 2 --event -
+out </dev/null
+: >$dir/in
+
+run '--help' 0 --help
+err </dev/null
+run '--version' 0 --version
+sed -n 's/^#define RAWSTREAM_VERSION "\(.*\)"/rawstream \1/p' http.h | out
+
+# ends NAME STATUS SIGNAL: a run that would take long ends at once.
+ends() {
+    "$bootstrap" --delay 100 >/dev/null 2>&1 &
+    pid=$!
+    sleep 0.2 2>/dev/null || sleep 1
+    kill -s "$3" $pid
+    wait $pid
+    echo $? >$dir/status
+    echo "$2" >$dir/expected
+    same "$1" $dir/status
+}
+ends 'Ctrl-C' 130 INT
+ends 'SIGTERM' 143 TERM
+"$bootstrap" --delay 0 >&- 2>/dev/null
+echo $? >$dir/status
+echo 1 >$dir/expected
+same 'a closed standard output' $dir/status
+{ "$bootstrap" --delay 0.2 2>/dev/null; echo $? >$dir/status; } | head -n 1 >$dir/out
+echo 1 >$dir/expected
+same 'a reader that leaves' $dir/status
+
+echo "$passed passed, $failed failed"
+[ $failed -eq 0 ]

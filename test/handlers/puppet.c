@@ -1,0 +1,144 @@
+/*
+ * puppet.c - a handler that does what its event says, so that the scripts in
+ * test/wire can bring about any order of calls. The event is not JSON but
+ * lines, one call each:
+ *
+ *     status N            http_status()
+ *     header NAME VALUE   http_header()
+ *     cookie TEXT         http_cookie()
+ *     write TEXT          http_write()
+ *     put N C             http_put() of N times the character C
+ *     flush               http_flush()
+ *     sleep MS            waits, then http_look()
+ *     context             writes what came with the event, a line a chunk
+ *     fail TYPE TEXT      http_fail(), and returns its result
+ *     return N            returns N
+ *
+ * Results are not looked at: errors of a stream are sticky. Initialisation
+ * fails where the environment has PUPPET_INIT, with its value for a message.
+ */
+#include "http.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* The text up to the next `end`, which becomes a string. */
+static char *cut(char **rest, char end)
+{
+    char *begin = *rest, *p = begin;
+
+    while (*p != '\0' && *p != end)
+        p++;
+    if (*p != '\0')
+        *p++ = '\0';
+    *rest = p;
+    return begin;
+}
+
+static int is(const char *a, const char *b)
+{
+    return strlen(a) == strlen(b) && memcmp(a, b, strlen(a)) == 0;
+}
+
+static int number(const char *text)
+{
+    int sign = *text == '-' ? -1 : 1, n = 0;
+
+    for (text += *text == '-'; *text >= '0' && *text <= '9'; text++)
+        n = n * 10 + (*text - '0');
+    return sign * n;
+}
+
+static void put_header(struct http_stream *out, char *line)
+{
+    const char *name = cut(&line, ' ');
+
+    (void)http_header(out, name, line);
+}
+
+static int fail(struct http_stream *out, char *line)
+{
+    const char *type = cut(&line, ' ');
+
+    return http_fail(out, type, line);
+}
+
+static void put_times(struct http_stream *out, char *line)
+{
+    int n = number(cut(&line, ' '));
+    char bytes[256];
+
+    memset(bytes, *line, sizeof bytes);
+    for (; n > 0; n -= (int)sizeof bytes)
+        (void)http_put(out, bytes, n < 256 ? (size_t)n : sizeof bytes);
+}
+
+static void put_line(struct http_stream *out, const char *name,
+                     const char *value)
+{
+    (void)http_put(out, name, strlen(name));
+    (void)http_put(out, value, strlen(value));
+    (void)http_write(out, "\n", 1);
+}
+
+static void put_context(struct http_stream *out, const struct invocation *in)
+{
+    put_line(out, "function_arn=", in->function_arn);
+    put_line(out, "trace_id=", in->trace_id);
+    put_line(out, "client_context=", in->client_context);
+    put_line(out, "cognito_identity=", in->cognito_identity);
+    put_line(out, "tenant_id=", in->tenant_id);
+}
+
+static void sleep_and_look(struct http_stream *out, int ms)
+{
+    struct timespec t = {ms / 1000, ms % 1000 * 1000000};
+
+    while (nanosleep(&t, &t) < 0)
+        continue;
+    (void)http_look(out);
+}
+
+int handler_init(struct http_stream *out)
+{
+    const char *message = getenv("PUPPET_INIT");
+
+    return message ? http_fail(out, "Runtime.PuppetInit", message) : 0;
+}
+
+int handler_invoke(const struct invocation *in, struct http_stream *out)
+{
+    char *rest = in->event, *line, *call;
+
+    if (in->event_length == 0 || rest[in->event_length - 1] != '\n')
+        return http_fail(out, "Function.PuppetScript", "no line end");
+    rest[in->event_length - 1] = '\0';
+    while (*rest) {
+        line = cut(&rest, '\n');
+        call = cut(&line, ' ');
+        if (is(call, "status"))
+            (void)http_status(out, number(line));
+        else if (is(call, "header"))
+            (void)put_header(out, line);
+        else if (is(call, "cookie"))
+            (void)http_cookie(out, line);
+        else if (is(call, "write"))
+            (void)http_write(out, line, strlen(line));
+        else if (is(call, "put"))
+            put_times(out, line);
+        else if (is(call, "flush"))
+            (void)http_flush(out);
+        else if (is(call, "sleep"))
+            sleep_and_look(out, number(line));
+        else if (is(call, "context"))
+            put_context(out, in);
+        else if (is(call, "fail"))
+            return fail(out, line);
+        else if (is(call, "return"))
+            return number(line);
+        else
+            return http_fail(out, "Function.PuppetScript", call);
+    }
+    return 0;
+}

@@ -1,0 +1,1129 @@
+/*
+ * json_test.c - the tests of json.c, through json.h alone
+ *
+ * Every text ends at an unreadable page, and is read again as each of its
+ * prefixes. What a text is, is also asked of json_reference.c.
+ */
+#define _DEFAULT_SOURCE
+#include "json.h"
+
+#include "json_reference.h"
+#include "unit.h"
+
+#include <dirent.h>
+#include <errno.h>
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
+#define BIG 8000000
+
+/* Texts are put where they end at the wall. */
+static char *wall;
+
+static char *at_wall(const char *text, size_t length)
+{
+    return length ? memcpy(wall - length, text, length) : wall;
+}
+
+/* Reading whole texts */
+
+static struct json_reference read_all(const char *text, size_t length)
+{
+    static const enum json_kind kinds[] = {
+        [JSON_OBJECT] = KIND_OBJECT, [JSON_OBJECT_END] = KIND_OBJECT_END,
+        [JSON_ARRAY] = KIND_ARRAY,   [JSON_ARRAY_END] = KIND_ARRAY_END,
+        [JSON_NAME] = KIND_NAME,     [JSON_STRING] = KIND_STRING,
+        [JSON_NUMBER] = KIND_NUMBER, [JSON_TRUE] = KIND_TRUE,
+        [JSON_FALSE] = KIND_FALSE,   [JSON_NULL] = KIND_NULL};
+    struct json_reference result = {.verdict = REFERENCE_ACCEPT};
+    struct json_reader r;
+    struct json_token token;
+    char *p = at_wall(text, length);
+    int rc;
+
+    json_start(&r, p, length);
+    while ((rc = json_next(&r, &token)) > 0) {
+        size_t begin = (size_t)(token.text - p);
+
+        CHECK_INT(token.type, rc);
+        result.tokens = json_reference_token(result.tokens, kinds[rc], begin,
+                                             begin + token.length);
+    }
+    if (rc < 0)
+        result.verdict = rc == JSON_DEPTH ? REFERENCE_DEEP : REFERENCE_REJECT;
+    if (rc < 0)
+        CHECK(rc == JSON_DEPTH || rc == JSON_INVALID);
+    result.at = r.at;
+    CHECK_INT(memcmp(p, text, length), 0);
+    return result;
+}
+
+/* Whether json.c and the reference agree on a text. */
+static int agree(const char *text, size_t length)
+{
+    struct json_reference got = read_all(text, length);
+    struct json_reference want = json_reference(text, length, JSON_DEPTH_MAX);
+    int good = CHECK_INT(got.verdict, want.verdict);
+
+    good &= CHECK_INT(got.at, want.at) && CHECK(got.tokens == want.tokens);
+    if (!good && unit.failures < 5) {
+        printf("  text of %zu bytes: ", length);
+        unit_show(text, length, 0);
+        printf("\n");
+    }
+    return good;
+}
+
+static void agree_on_prefixes(const char *text, size_t length)
+{
+    for (size_t n = 0; n <= length; n++)
+        if (!agree(text, n))
+            break;
+}
+
+/* Turns %HH into bytes, in place; gives the length. */
+static size_t unescape(char *line)
+{
+    char *out = line;
+
+    for (const char *p = line; *p; out++) {
+        char code[3] = {p[0], p[0] ? p[1] : '\0', '\0'};
+
+        if (*p != '%') {
+            *out = *p++;
+            continue;
+        }
+        memcpy(code, p + 1, 2);
+        *out = (char)strtoul(code, NULL, 16);
+        p += 3;
+    }
+    return (size_t)(out - line);
+}
+
+static void one_case(char *line)
+{
+    int accept = strncmp(line, "accept ", 7) == 0;
+    size_t at = 0, length;
+    struct json_reference got;
+    char *text = line + 7;
+
+    unit_case("json-cases: %s", line);
+    if (!accept) {
+        CHECK(strncmp(line, "reject ", 7) == 0);
+        at = strtoul(text, &text, 10);
+        text += *text == ' ';
+    }
+    length = unescape(text);
+    got = read_all(text, length);
+    CHECK_INT(got.verdict, accept ? REFERENCE_ACCEPT : REFERENCE_REJECT);
+    CHECK_INT(got.at, accept ? length : at);
+    agree_on_prefixes(text, length);
+}
+
+static void test_cases(void)
+{
+    FILE *file = fopen("test/json-cases.txt", "r");
+    char line[400];
+    int count = 0;
+
+    unit_case("json-cases.txt is there");
+    if (!CHECK(file != NULL))
+        return;
+    while (fgets(line, sizeof line, file)) {
+        line[strcspn(line, "\n")] = '\0';
+        if (line[0] == '#' || line[0] == '\0')
+            continue;
+        one_case(line);
+        count++;
+    }
+    fclose(file);
+    unit_case("json-cases.txt is whole");
+    CHECK(count > 250);
+}
+
+/* JSONTestSuite (nst/JSONTestSuite), which is not ours to keep. */
+static void test_suite(void)
+{
+    static const char name[] = "../shared/suites/json-parsing";
+    static char text[1 << 20];
+    DIR *folder = opendir(name);
+    struct dirent *entry;
+    char path[512];
+    size_t length;
+    FILE *file;
+    int verdict;
+
+    if (!folder) {
+        unit_skip("JSONTestSuite", "no ../shared/suites/json-parsing here");
+        return;
+    }
+    while ((entry = readdir(folder))) {
+        if (!strstr(entry->d_name, ".json"))
+            continue;
+        unit_case("JSONTestSuite %s", entry->d_name);
+        snprintf(path, sizeof path, "%s/%s", name, entry->d_name);
+        file = fopen(path, "rb");
+        if (!CHECK(file != NULL))
+            continue;
+        length = fread(text, 1, sizeof text, file);
+        fclose(file);
+        CHECK(length < sizeof text);
+        verdict = (int)read_all(text, length).verdict;
+        if (entry->d_name[0] == 'y')
+            CHECK_INT(verdict, REFERENCE_ACCEPT);
+        if (entry->d_name[0] == 'n')
+            CHECK(verdict != REFERENCE_ACCEPT);
+        agree(text, length);
+        agree_on_prefixes(text, length < 1000 ? length : 1000);
+    }
+    closedir(folder);
+}
+
+/* Tokens */
+
+static const char *type_name(int type)
+{
+    static const char *const names[] = {
+        [JSON_OBJECT] = "{",    [JSON_OBJECT_END] = "}", [JSON_ARRAY] = "[",
+        [JSON_ARRAY_END] = "]", [JSON_NAME] = "name",    [JSON_STRING] = "text",
+        [JSON_NUMBER] = "num",  [JSON_TRUE] = "true",    [JSON_FALSE] = "false",
+        [JSON_NULL] = "null"};
+
+    return names[type];
+}
+
+static void test_tokens(void)
+{
+    static const struct {
+        const char *text, *tokens;
+    } cases[] = {
+        {" null ", "null(null)"},
+        {"{}", "{({) }(})"},
+        {"[true,false]", "[([) true(true) false(false) ](])"},
+        {" { \"a\" : -1.5e+3 } ", "{({) name(a) num(-1.5e+3) }(})"},
+        {"{\"a\\n\":\"b\\\"\",\"\":\"\"}",
+         "{({) name(a\\n) text(b\\\") name() text() }(})"},
+        {"[0,[],{},\"]\"]", "[([) num(0) [([) ](]) {({) }(}) text(]) ](])"},
+        {"{\"a\":{\"b\":[{}]},\"c\":0}",
+         "{({) name(a) {({) name(b) [([) {({) }(}) ](]) }(}) name(c) num(0) "
+         "}(})"},
+    };
+    struct json_reader r;
+    struct json_token t;
+    char got[400];
+
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        size_t length = strlen(cases[i].text), n = 0;
+
+        unit_case("tokens of %s", cases[i].text);
+        json_start(&r, at_wall(cases[i].text, length), length);
+        while (json_next(&r, &t) > 0)
+            n += (size_t)snprintf(got + n, sizeof got - n, "%s%s(%.*s)",
+                                  n ? " " : "", type_name(t.type),
+                                  (int)t.length, t.text);
+        CHECK_TEXT(got, cases[i].tokens);
+        CHECK_INT(t.type, 0);
+        CHECK_INT(json_next(&r, &t), 0);
+    }
+}
+
+/* Nesting */
+
+static void test_depth(void)
+{
+    static char text[2 * 65 * 6];
+    const char *const opens[] = {"[", "{\"\":", "[{\"\":", "{\"\":["};
+    const char *const closes[] = {"]", "}", "}]", "]}"};
+
+    for (size_t kind = 0; kind < COUNT(opens); kind++) {
+        int step = kind < 2 ? 1 : 2;
+
+        for (int depth = 62; depth <= 66; depth += step) {
+            size_t n = 0, at = 0;
+
+            unit_case("depth %d of %s", depth, opens[kind]);
+            for (int i = 0; i < depth; i += step, n += strlen(opens[kind])) {
+                strcpy(text + n, opens[kind]);
+                if (i == JSON_DEPTH_MAX)
+                    at = n;
+            }
+            text[n++] = '0';
+            for (int i = 0; i < depth; i += step, n += strlen(closes[kind]))
+                strcpy(text + n, closes[kind]);
+            CHECK_INT(read_all(text, n).verdict,
+                      depth > 64 ? REFERENCE_DEEP : REFERENCE_ACCEPT);
+            CHECK_INT(read_all(text, n).at, depth > 64 ? at : n);
+            agree_on_prefixes(text, n);
+            for (size_t i = 0; i < n; i++) {
+                char was = text[i];
+
+                text[i] = was == '[' ? '{' : was == ']' ? '}' : ']';
+                agree(text, n);
+                text[i] = was;
+            }
+        }
+    }
+}
+
+static size_t repeat(char *to, const char *what, size_t times)
+{
+    size_t n = strlen(what);
+
+    for (size_t i = 0; i < times; i++)
+        memcpy(to + i * n, what, n);
+    return times * n;
+}
+
+/* Each of these is done at once, or not within the time of a test. */
+static void test_linear(void)
+{
+    static char text[BIG];
+    struct json_reader r;
+    struct json_token name, value;
+    size_t n;
+
+    unit_case("3 million brackets that open");
+    n = repeat(text, "[", 3000000);
+    CHECK_INT(read_all(text, n).verdict, REFERENCE_DEEP);
+    CHECK_INT(read_all(text, n).at, JSON_DEPTH_MAX);
+    unit_case("3 million brackets that open in a member passed over");
+    n = repeat(text, "{\"a\":", 1);
+    n += repeat(text + n, "[", 3000000);
+    CHECK_INT(json_object(&r, at_wall(text, n), n), 0);
+    CHECK_INT(json_member(&r, &name, &value), JSON_DEPTH);
+    CHECK_INT(r.at, 5 + JSON_DEPTH_MAX - 1);
+    unit_case("3 million brackets that open in a text that is no object");
+    n = repeat(text, "[", 3000000);
+    CHECK_INT(json_object(&r, at_wall(text, n), n), JSON_DEPTH);
+    unit_case("3 million brackets that open and close");
+    n = repeat(text, "[0", 1);
+    n += repeat(text + n, ",[]", 1500000);
+    n += repeat(text + n, "]", 1);
+    CHECK_INT(read_all(text, n).verdict, REFERENCE_ACCEPT);
+    unit_case("3 million brackets in a member passed over");
+    n = repeat(text, "{\"a\":[0", 1);
+    n += repeat(text + n, ",{}", 1500000);
+    n += repeat(text + n, "]}", 1);
+    CHECK_INT(json_object(&r, at_wall(text, n), n), 0);
+    CHECK_INT(json_member(&r, &name, &value), 1);
+    CHECK_INT(value.length, n - 6);
+    CHECK_INT(json_member(&r, &name, &value), 0);
+    unit_case("a string of 3 million escapes");
+    n = repeat(text, "\"", 1);
+    n += repeat(text + n, "\\n", 3000000);
+    n += repeat(text + n, "\"", 1);
+    json_start(&r, at_wall(text, n), n);
+    CHECK_INT(json_next(&r, &value), JSON_STRING);
+    CHECK_INT(json_decode(&value, value.text), 3000000);
+    unit_case("7 million spaces");
+    memset(text, ' ', 7000000);
+    CHECK_INT(read_all(text, 7000000).verdict, REFERENCE_REJECT);
+    CHECK_INT(read_all(text, 7000000).at, 7000000);
+}
+
+/* Members */
+
+/* What json_object() and json_member() make of a text, as a line. */
+static const char *members(const char *text)
+{
+    static char got[400];
+    size_t length = strlen(text);
+    struct json_reader r;
+    struct json_token name, value;
+    int rc = json_object(&r, at_wall(text, length), length);
+    int n = snprintf(got, sizeof got, "%d", rc);
+
+    while (rc == 0 && (rc = json_member(&r, &name, &value)) > 0) {
+        CHECK_INT(rc, 1);
+        CHECK_INT(name.type, JSON_NAME);
+        n += snprintf(got + n, sizeof got - (size_t)n, " %.*s=%s(%.*s)",
+                      (int)name.length, name.text, type_name(value.type),
+                      (int)value.length, value.text);
+        rc = 0;
+    }
+    snprintf(got + n, sizeof got - (size_t)n, " %d at %zu", rc, r.at);
+    return got;
+}
+
+static void test_members(void)
+{
+    static const struct {
+        const char *text, *members;
+    } cases[] = {
+        {"{}", "0 0 at 2"},
+        {" { } ", "0 0 at 5"},
+        {"{\"a\":1}", "0 a=num(1) 0 at 7"},
+        {"{ \"a\" : 1 , \"b\" : \"x\\n\" } ",
+         "0 a=num(1) b=text(x\\n) 0 at 26"},
+        {"{\"a\":true,\"b\":false,\"c\":null}",
+         "0 a=true(true) b=false(false) c=null(null) 0 at 29"},
+        {"{\"a\":{\"b\":[1, {}]} ,\"c\":[ ]}",
+         "0 a={({\"b\":[1, {}]}) c=[([ ]) 0 at 28"},
+        {"{\"a\":{},\"b\":[],\"c\":0}", "0 a={({}) b=[([]) c=num(0) 0 at 21"},
+        {"{\"a\\u0062\":\"\"}", "0 a\\u0062=text() 0 at 14"},
+        {"{\"a\":1}x", "0 a=num(1) -1 at 7"},
+        {"{}x", "0 -1 at 2"},
+        {"{\"a\":1", "0 a=num(1) -1 at 6"},
+        {"{\"a\":1,}", "0 a=num(1) -1 at 7"},
+        {"{\"a\":1 \"b\":2}", "0 a=num(1) -1 at 7"},
+        {"{\"a\":[1,]}", "0 -1 at 8"},
+        {"{\"a\":{\"b\"}}", "0 -1 at 9"},
+        {"{\"a\":[", "0 -1 at 6"},
+        {"{\"a\":", "0 -1 at 5"},
+        {"{\"a\":]", "0 -1 at 5"},
+        {"{\"a\"", "0 -1 at 4"},
+        {"{1", "0 -1 at 1"},
+        {"{", "0 -1 at 1"},
+        {"", "-1 -1 at 0"},
+        {"[]", "-3 -3 at 2"},
+        {"[{}]", "-3 -3 at 4"},
+        {"\"{}\" ", "-3 -3 at 5"},
+        {"null", "-3 -3 at 4"},
+        {"[1", "-1 -1 at 2"},
+        {"[] x", "-1 -1 at 3"},
+        {"nul", "-1 -1 at 3"},
+    };
+
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        unit_case("members of %s", cases[i].text);
+        CHECK_TEXT(members(cases[i].text), cases[i].members);
+    }
+    unit_case("an object passed over has a reader of its own");
+    {
+        char text[] = "{\"a\":{\"b\":7},\"c\":[8]}";
+        struct json_reader r, inner;
+        struct json_token name, value;
+
+        CHECK_INT(json_object(&r, text, sizeof text - 1), 0);
+        CHECK_INT(json_member(&r, &name, &value), 1);
+        CHECK_INT(json_object(&inner, value.text, value.length), 0);
+        CHECK_INT(json_member(&inner, &name, &value), 1);
+        CHECK_BYTES(value.text, value.length, "7", 1);
+        CHECK_INT(json_member(&inner, &name, &value), 0);
+        CHECK_INT(json_member(&r, &name, &value), 1);
+        CHECK_INT(value.type, JSON_ARRAY);
+        json_start(&inner, value.text, value.length);
+        CHECK_INT(json_next(&inner, &value), JSON_ARRAY);
+        CHECK_INT(json_next(&inner, &value), JSON_NUMBER);
+        CHECK_INT(json_next(&inner, &value), JSON_ARRAY_END);
+        CHECK_INT(json_next(&inner, &value), 0);
+    }
+}
+
+/* Strings */
+
+/* A string's token, from its text without quotes, at the wall. */
+static struct json_token token_of(const char *text, size_t length)
+{
+    return (struct json_token){JSON_STRING, at_wall(text, length), length};
+}
+
+static void test_decode(void)
+{
+    static const struct {
+        const char *text, *decoded;
+    } cases[] = {
+        {"", ""},
+        {"abc", "abc"},
+        {"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80",
+         "\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80"},
+        {"\\\"\\\\\\/\\b\\f\\n\\r\\t", "\"\\/\b\f\n\r\t"},
+        {"\\u0041\\u005A\\u007f", "AZ\x7f"},
+        {"\\u0080\\u07fF", "\xc2\x80\xdf\xbf"},
+        {"\\u0800\\uFFff\\ud7ff\\ue000",
+         "\xe0\xa0\x80\xef\xbf\xbf\xed\x9f\xbf\xee\x80\x80"},
+        {"\\ud800\\udc00\\uDBFF\\uDFFF", "\xf0\x90\x80\x80\xf4\x8f\xbf\xbf"},
+        {"\\ud83d\\ude00!", "\xf0\x9f\x98\x80!"},
+        /* Lone surrogates are U+FFFD, one each. */
+        {"\\ud800", "\xef\xbf\xbd"},
+        {"\\udbff", "\xef\xbf\xbd"},
+        {"\\udc00", "\xef\xbf\xbd"},
+        {"\\udfffx", "\xef\xbf\xbdx"},
+        {"\\ud800x", "\xef\xbf\xbdx"},
+        {"\\ud800xudc00", "\xef\xbf\xbdxudc00"},
+        {"\\ud800\\n", "\xef\xbf\xbd\n"},
+        {"\\ud800\\ndc00", "\xef\xbf\xbd\ndc00"},
+        {"\\ud800\\\\udc00", "\xef\xbf\xbd\\udc00"},
+        {"\\ud800\\u0041", "\xef\xbf\xbd"
+                           "A"},
+        {"\\ud800\\ue000", "\xef\xbf\xbd\xee\x80\x80"},
+        {"\\ud800\\udbff", "\xef\xbf\xbd\xef\xbf\xbd"},
+        {"\\udc00\\ud800", "\xef\xbf\xbd\xef\xbf\xbd"},
+        {"\\udc00\\udc00", "\xef\xbf\xbd\xef\xbf\xbd"},
+        {"\\ud800\\ud800\\udc00", "\xef\xbf\xbd\xf0\x90\x80\x80"},
+        {"\\\\u0041", "\\u0041"},
+        {"\\\\n", "\\n"},
+    };
+
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        size_t length = strlen(cases[i].text), n;
+        struct json_token t = token_of(cases[i].text, length);
+        char out[100], *exact = unit_before_wall(length);
+
+        unit_case("decode %s", cases[i].text);
+        n = json_decode(&t, out);
+        CHECK_BYTES(out, n, cases[i].decoded, strlen(cases[i].decoded));
+        CHECK(n <= length);
+        CHECK_INT(json_decode(&t, exact), n);
+        CHECK_BYTES(exact, n, out, n);
+        CHECK_INT(json_decode(&t, t.text), n);
+        CHECK_BYTES(t.text, n, out, n);
+    }
+    unit_case("decode NUL");
+    {
+        struct json_token t = token_of("a\\u0000b", 8);
+
+        CHECK_INT(json_decode(&t, t.text), 3);
+        CHECK_BYTES(t.text, 3, "a\0b", 3);
+    }
+}
+
+static void test_equal(void)
+{
+    static const struct {
+        const char *text, *name;
+        int equal;
+    } cases[] = {
+        {"", "", 1},
+        {"a", "", 0},
+        {"", "a", 0},
+        {"body", "body", 1},
+        {"b\\u006fdy", "body", 1},
+        {"\\u0062\\u006F\\u0064\\u0079", "body", 1},
+        {"bod", "body", 0},
+        {"bodyy", "body", 0},
+        {"bodx", "body", 0},
+        {"Body", "body", 0},
+        {"b\\u006fdx", "body", 0},
+        {"\\u0062\\u006f\\u0064\\u0079y", "body", 0},
+        {"bodybodybodybodybodybodybodybod", "body", 0},
+        {"a\\/b\\n", "a/b\n", 1},
+        {"\\ud83d\\ude00", "\xf0\x9f\x98\x80", 1},
+        {"\\ud83d", "\xef\xbf\xbd", 1},
+        {"body\\u0000", "body", 0},
+        {"abcdefghijklmnopqrstuvwxyz012345", "abcdefghijklmnopqrstuvwxyz012345",
+         1},
+        {"abcdefghijklmnopqrstuvwxyz012346", "abcdefghijklmnopqrstuvwxyz012345",
+         0},
+    };
+    char text[6 * JSON_NAME_BYTES_MAX + 2], name[JSON_NAME_BYTES_MAX + 1];
+    struct json_token t;
+
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        unit_case("is %s equal to %s", cases[i].text, cases[i].name);
+        t = token_of(cases[i].text, strlen(cases[i].text));
+        CHECK_INT(json_equal(&t, cases[i].name) != 0, cases[i].equal);
+    }
+    for (size_t n = 1; n <= JSON_NAME_BYTES_MAX; n++) {
+        unit_case("a name of %zu bytes, each escaped", n);
+        for (size_t i = 0; i < n; i++) {
+            snprintf(text + 6 * i, 7, "\\u%04x", (unsigned)('A' + i % 26));
+            name[i] = (char)('A' + i % 26);
+        }
+        name[n] = '\0';
+        t = token_of(text, 6 * n);
+        CHECK(json_equal(&t, name));
+        text[6 * n] = 'x';
+        t = token_of(text, 6 * n + 1);
+        CHECK(!json_equal(&t, name));
+        t = token_of(text, 6 * n - 6);
+        CHECK(!json_equal(&t, name));
+        text[6 * n - 1] = '0';
+        t = token_of(text, 6 * n);
+        CHECK(n % 26 == 16 || !json_equal(&t, name));
+    }
+    unit_case("a name as long as an event");
+    {
+        size_t length = 6000000;
+        char *big = wall - length;
+
+        memset(big, 'a', length);
+        t = (struct json_token){JSON_NAME, big, length};
+        CHECK(!json_equal(&t, "a"));
+    }
+}
+
+/* Numbers */
+
+static void one_decimal(const char *text, size_t length, int decimals, int rc,
+                        int64_t value)
+{
+    struct json_token t = token_of(text, length);
+    int64_t got = 77;
+
+    CHECK_INT(json_decimal(&t, decimals, &got), rc);
+    if (rc == 0)
+        CHECK_INT(got, value);
+}
+
+static const struct {
+    const char *text;
+    int decimals, rc;
+    int64_t value;
+} decimals[] = {
+    {"0", 0, 0, 0},
+    {"0", 9, 0, 0},
+    {"-0", 9, 0, 0},
+    {"-0.0e5", 9, 0, 0},
+    {"7", 0, 0, 7},
+    {"-7", 0, 0, -7},
+    {"0.25", 9, 0, 250000000},
+    {"-0.25", 9, 0, -250000000},
+    {"900", 9, 0, 900000000000},
+    {"1.000000001", 9, 0, 1000000001},
+    {"1e0", 0, 0, 1},
+    {"1e2", 0, 0, 100},
+    {"1E+2", 0, 0, 100},
+    {"100e-2", 0, 0, 1},
+    {"1e-9", 9, 0, 1},
+    {"1.5e1", 0, 0, 15},
+    {"0.001e3", 0, 0, 1},
+    {"12.5e-1", 2, 0, 125},
+    {"9e-1", 1, 0, 9},
+    /* Away from zero. */
+    {"0.1", 0, 0, 1},
+    {"-0.1", 0, 0, -1},
+    {"0.9", 0, 0, 1},
+    {"1.5", 0, 0, 2},
+    {"2.000", 0, 0, 2},
+    {"2.0001", 0, 0, 3},
+    {"1e-10", 9, 0, 1},
+    {"-1e-10", 9, 0, -1},
+    {"1e-400", 9, 0, 1},
+    {"-1e-400", 9, 0, -1},
+    {"0e-400", 9, 0, 0},
+    {"900.0000000001", 9, 0, 900000000001},
+    {"100000000000000000000.5e-20", 0, 0, 2},
+    {"100000000000000000000e-20", 0, 0, 1},
+    {"0.0000000000000000000000000000000000000001e40", 0, 0, 1},
+    /* 18 digits, and 19. */
+    {"999999999999999999", 0, 0, 999999999999999999},
+    {"-999999999999999999", 0, 0, -999999999999999999},
+    {"999999999.999999999", 9, 0, 999999999999999999},
+    {"100000000000000000", 0, 0, 100000000000000000},
+    {"1000000000000000000", 0, JSON_RANGE, 0},
+    {"-1000000000000000000", 0, JSON_RANGE, 0},
+    {"1000000000000000001", 0, JSON_RANGE, 0},
+    {"9999999999999999999", 0, JSON_RANGE, 0},
+    {"1000000000", 9, JSON_RANGE, 0},
+    {"999999999999999998.5", 0, 0, 999999999999999999},
+    {"999999999999999999.0", 0, 0, 999999999999999999},
+    {"999999999999999999.5", 0, JSON_RANGE, 0},
+    {"-999999999.9999999991", 9, JSON_RANGE, 0},
+    {"1e17", 0, 0, 100000000000000000},
+    {"1e18", 0, JSON_RANGE, 0},
+    {"0.1e18", 0, 0, 100000000000000000},
+    {"0.1e19", 0, JSON_RANGE, 0},
+    {"1e400", 0, JSON_RANGE, 0},
+    {"-1e400", 0, JSON_RANGE, 0},
+    {"0e400", 0, 0, 0},
+    {"1e9223372036854775807", 0, JSON_RANGE, 0},
+    {"1e-9223372036854775809", 0, 0, 1},
+    {"1e18446744073709551616", 0, JSON_RANGE, 0},
+    {"1e-99999999999999999999999999999999", 0, 0, 1},
+    {"0e99999999999999999999999999999999", 0, 0, 0},
+    {"123456789012345678901234567890", 0, JSON_RANGE, 0},
+    {"123456789012345678901234567890e-12", 0, 0, 123456789012345679},
+    {"123456789012345678901234567890e-13", 0, 0, 12345678901234568},
+};
+
+static void test_decimal_values(void)
+{
+    for (size_t i = 0; i < COUNT(decimals); i++) {
+        unit_case("%s with %d decimals", decimals[i].text,
+                  decimals[i].decimals);
+        one_decimal(decimals[i].text, strlen(decimals[i].text),
+                    decimals[i].decimals, decimals[i].rc, decimals[i].value);
+    }
+}
+
+static void test_decimal_grammar(void)
+{
+    static const char *const bad[] = {
+        "",    "-",   "+1",  ".5", "1.",   "01",    "-01",  "1e",      "1e+",
+        "1e-", "0x1", "1 ",  " 1", "inf",  "nan",   "true", "\"1\"",   "1.e1",
+        "1,5", "1_0", "--1", "1-", "1.5.", "1e1.5", "1e5e", "e5",      "[1]",
+        "1\n", "0 0", "-e1", "00", "1E",   "-.1",   "1..1", "Infinity"};
+
+    for (size_t i = 0; i < COUNT(bad); i++) {
+        unit_case("'%s' is no number", bad[i]);
+        one_decimal(bad[i], strlen(bad[i]), 9, JSON_TYPE, 0);
+    }
+    unit_case("a NUL is no part of a number");
+    one_decimal("1\0", 2, 9, JSON_TYPE, 0);
+    unit_case("a slice of a longer text");
+    one_decimal("1234", 2, 0, 0, 12);
+    unit_case("the type of a token does not matter");
+    {
+        char text[] = "5";
+        struct json_token t = {JSON_NULL, text, 1};
+        int64_t value;
+
+        CHECK_INT(json_decimal(&t, 0, &value), 0);
+        CHECK_INT(value, 5);
+    }
+}
+
+static void test_decimal_long(void)
+{
+    static char text[BIG];
+    size_t n;
+
+    unit_case("a million digits");
+    n = repeat(text, "9", 1000000);
+    one_decimal(text, n, 0, JSON_RANGE, 0);
+    unit_case("a million digits, mended by the exponent");
+    n += (size_t)sprintf(text + n, "e-999999");
+    one_decimal(text, n, 0, 0, 10);
+    unit_case("a million digits and one, mended by the exponent");
+    text[0] = '1';
+    memset(text + 1, '0', 999999);
+    one_decimal(text, n, 0, 0, 1);
+    unit_case("a million zeros behind the point");
+    n = (size_t)sprintf(text, "-0.");
+    n += repeat(text + n, "0", 1000000);
+    one_decimal(text, n, 9, 0, 0);
+    unit_case("a million zeros and a one");
+    text[n++] = '1';
+    one_decimal(text, n, 9, 0, -1);
+    unit_case("a million zeros and a one, mended by the exponent");
+    n += (size_t)sprintf(text + n, "e1000003");
+    one_decimal(text, n, 0, 0, -100);
+    unit_case("1 and a million digits of exponent");
+    n = repeat(text, "1e", 1);
+    n += repeat(text + n, "1", 1000000);
+    one_decimal(text, n, 0, JSON_RANGE, 0);
+    unit_case("1 and a million zeros of exponent");
+    memset(text + 2, '0', 1000000);
+    text[n - 1] = '3';
+    one_decimal(text, n, 0, 0, 1000);
+    unit_case("7 million digits");
+    n = repeat(text, "1", 7000000);
+    one_decimal(text, n, 9, JSON_RANGE, 0);
+}
+
+static size_t random_digits(char *to, size_t most)
+{
+    size_t n = 1 + unit_below(most);
+    int kind = (int)unit_below(4);
+
+    for (size_t i = 0; i < n; i++)
+        to[i] = kind == 0   ? '0'
+                : kind == 1 ? '9'
+                            : (char)('0' + unit_below(10));
+    return n;
+}
+
+/* A number that the grammar has; at most 60 digits, exponent within 60. */
+static size_t random_number(char *to)
+{
+    size_t n = 0;
+    int sign;
+
+    if (unit_below(2))
+        to[n++] = '-';
+    if (unit_below(4)) {
+        n += random_digits(to + n, 25);
+        /* Not 0 in front of others. */
+        for (char *p = to + (to[0] == '-'); *p == '0' && p < to + n - 1; p++)
+            *p = (char)('1' + unit_below(9));
+    } else {
+        to[n++] = '0';
+    }
+    if (unit_below(2)) {
+        to[n++] = '.';
+        n += random_digits(to + n, 35);
+    }
+    if (unit_below(2)) {
+        to[n++] = "eE"[unit_below(2)];
+        sign = (int)unit_below(3);
+        if (sign > 0)
+            to[n++] = "+-"[sign - 1];
+        n += (size_t)sprintf(to + n, "%d", (int)unit_below(60));
+    }
+    return n;
+}
+
+static void test_decimal_random(void)
+{
+    char text[200];
+    int64_t value = 0;
+
+    unit_case("random numbers against the reference");
+    for (uint64_t round = 0; unit_seed(round, 50000); round++) {
+        size_t n = random_number(text);
+        int decimals = (int)unit_below(19), fits;
+
+        fits = json_reference_decimal(text, n, decimals, &value);
+        one_decimal(text, n, decimals, fits ? 0 : JSON_RANGE, value);
+    }
+}
+
+/* Text out */
+
+static void one_escape(const char *text, size_t length, size_t size,
+                       const char *want, size_t want_taken)
+{
+    char *out = unit_before_wall(size);
+    size_t taken = 77, n;
+
+    n = json_escape(out, size, at_wall(text, length), length, &taken);
+    CHECK_BYTES(out, n, want, strlen(want));
+    CHECK_INT(taken, want_taken);
+}
+
+static void test_escape(void)
+{
+    static const struct {
+        const char *text, *escaped;
+    } cases[] = {
+        {"", ""},
+        {"abc", "abc"},
+        {"\"", "\\\""},
+        {"\\", "\\\\"},
+        {"/'&<>\x7f", "/'&<>\x7f"},
+        {"a\"b\\c\nd", "a\\\"b\\\\c\\u000ad"},
+        {"\n\"\n", "\\u000a\\\"\\u000a"},
+        {"\x01\x0f\x10\x1f ", "\\u0001\\u000f\\u0010\\u001f "},
+        {"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80",
+         "\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80"},
+        {"\xff", "\xef\xbf\xbd"},
+        {"\x80\xbf", "\xef\xbf\xbd\xef\xbf\xbd"},
+        {"a\xc3", "a\xef\xbf\xbd"},
+        {"\xc3"
+         "a",
+         "\xef\xbf\xbd"
+         "a"},
+        {"\xc0\x80", "\xef\xbf\xbd\xef\xbf\xbd"},
+        {"\xed\xa0\x80", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"},
+        {"\xf0\x9f\x98", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"},
+        {"\xf4\x90\x80\x80",
+         "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"},
+    };
+
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        size_t length = strlen(cases[i].text), full = strlen(cases[i].escaped);
+        size_t page = (size_t)sysconf(_SC_PAGESIZE);
+
+        unit_case("escape %s", cases[i].escaped);
+        one_escape(cases[i].text, length, full, cases[i].escaped, length);
+        one_escape(cases[i].text, length, full + 1, cases[i].escaped, length);
+        one_escape(cases[i].text, length, page, cases[i].escaped, length);
+    }
+    unit_case("escape NUL");
+    one_escape("\0", 1, 6, "\\u0000", 1);
+    one_escape("a\0b", 3, 8, "a\\u0000b", 3);
+}
+
+static void test_escape_cut(void)
+{
+    static const char text[] = "a\"\n\xc3\xa9\xff\xe2\x82\xac\xf0\x9f\x98\x80z";
+    /* By size: how much of the text fits, and its length escaped. */
+    static const size_t pieces[][2] = {{1, 1}, {1, 2}, {1, 6}, {2, 2},
+                                       {1, 3}, {3, 3}, {4, 4}, {1, 1}};
+    static const char escaped[] = "a\\\"\\u000a\xc3\xa9\xef\xbf\xbd\xe2\x82\xac"
+                                  "\xf0\x9f\x98\x80z";
+
+    for (size_t size = 0; size < sizeof escaped; size++) {
+        char want[sizeof escaped] = "";
+        size_t taken = 0, n = 0;
+
+        unit_case("escape into %zu bytes", size);
+        for (size_t i = 0; i < COUNT(pieces) && n + pieces[i][1] <= size; i++) {
+            taken += pieces[i][0];
+            n += pieces[i][1];
+        }
+        memcpy(want, escaped, n);
+        one_escape(text, sizeof text - 1, size, want, taken);
+    }
+    unit_case("escape each byte into one too few");
+    for (int c = 0; c < 256; c++) {
+        const char byte = (char)c;
+        size_t full = c < ' '                 ? 6
+                      : c == '"' || c == '\\' ? 2
+                      : c < 0x80              ? 1
+                                              : 3;
+
+        one_escape(&byte, 1, full - 1, "", 0);
+    }
+}
+
+static size_t random_text(char *to, size_t most)
+{
+    size_t n = unit_below(most + 1);
+    int kind = (int)unit_below(3);
+
+    for (size_t i = 0; i < n; i++) {
+        static const char tricky[] = "\"\\\n\t\xc2\xa9\xe0\xa0\x80\xed\x9f"
+                                     "\xf0\x90\x8f\xf4\xbf\xff";
+
+        to[i] = kind == 0 ? (char)unit_below(256)
+                          : tricky[unit_below(sizeof tricky)];
+        if (kind == 2 && unit_below(2))
+            to[i] = (char)(' ' + unit_below(95));
+    }
+    return n;
+}
+
+/* Escaped text is a JSON string, and decodes to the text again where that was
+ * UTF-8; cut anywhere it continues where it was cut. */
+static void test_escape_random(void)
+{
+    char text[100], whole[700], parts[700], decoded[700], again[700];
+    size_t taken, n, m, at, length;
+
+    unit_case("random text escaped and decoded");
+    for (uint64_t round = 0; unit_seed(round, 20000); round++) {
+        length = random_text(text, sizeof text);
+        whole[0] = '"';
+        n = 1 + json_escape(whole + 1, sizeof whole - 2, text, length, &taken);
+        CHECK_INT(taken, length);
+        whole[n++] = '"';
+        CHECK_INT(json_reference(whole, n, 0).verdict, REFERENCE_ACCEPT);
+        CHECK_INT(read_all(whole, n).verdict, REFERENCE_ACCEPT);
+        for (at = m = 0; at < length; at += taken)
+            m += json_escape(parts + m, 6 + unit_below(20), text + at,
+                             length - at, &taken);
+        CHECK_BYTES(parts, m, whole + 1, n - 2);
+        m = json_reference_decode(whole + 1, n - 2, decoded);
+        for (at = n = 0; at < length; at += taken ? taken : 1) {
+            taken = json_reference_utf8(text + at, length - at);
+            memcpy(again + n, taken ? text + at : "\xef\xbf\xbd",
+                   taken ? taken : 3);
+            n += taken ? taken : 3;
+        }
+        CHECK_BYTES(decoded, m, again, n);
+    }
+}
+
+/* UTF-8 */
+
+static void one_sequence(const unsigned char *bytes, size_t length)
+{
+    char *p = wall - length;
+    uint32_t code = 7;
+    size_t want;
+
+    memcpy(p, bytes, length);
+    want = json_reference_utf8(p, length);
+    if (json_utf8(p, length, &code) != want)
+        CHECK_INT(json_utf8(p, length, &code), want);
+}
+
+static void test_utf8_code_points(void)
+{
+    unit_case("every code point, and each cut short");
+    for (uint32_t c = 0; c <= 0x10ffff; c++) {
+        unsigned char b[4] = {0};
+        size_t n = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
+        uint32_t code = 7, rest = c;
+        static const unsigned char marks[] = {0, 0, 0xc0, 0xe0, 0xf0};
+
+        for (size_t i = n - 1; i > 0; i--, rest /= 64)
+            b[i] = (unsigned char)(0x80 + rest % 64);
+        b[0] = (unsigned char)(marks[n] + rest);
+        for (size_t length = 1; length <= n; length++)
+            one_sequence(b, length);
+        if (c >> 11 == 0x1b)
+            continue;
+        memcpy(wall - n, b, n);
+        json_utf8(wall - n, n, &code);
+        if (code != c)
+            CHECK_INT(code, c);
+        memcpy(wall - n - 1, b, n);
+        wall[-1] = '\x80';
+        if (json_utf8(wall - n - 1, n + 1, &code) != n)
+            CHECK_INT(n, 0);
+    }
+}
+
+static void test_utf8_bytes(void)
+{
+    static const unsigned char tails[] = {0x00, 0x22, 0x7f, 0x80, 0x8f, 0x90,
+                                          0x9f, 0xa0, 0xbf, 0xc0, 0xff};
+    unsigned char b[4];
+
+    unit_case("every pair of bytes, with each kind of tail");
+    for (unsigned pair = 0; pair < 65536; pair++) {
+        b[0] = (unsigned char)(pair >> 8);
+        b[1] = (unsigned char)pair;
+        one_sequence(b, 1);
+        one_sequence(b, 2);
+        for (size_t i = 0; i < COUNT(tails) * COUNT(tails); i++) {
+            b[2] = tails[i % COUNT(tails)];
+            b[3] = tails[i / COUNT(tails)];
+            one_sequence(b, 3);
+            one_sequence(b, 4);
+        }
+    }
+}
+
+/* Random documents */
+
+static char *random_value(char *to, const char *end, int depth);
+
+static char *random_space(char *to)
+{
+    while (unit_below(6) == 0)
+        *to++ = " \t\r\n"[unit_below(4)];
+    return to;
+}
+
+static char *random_string(char *to)
+{
+    static const char *const parts[] = {"a",
+                                        "b",
+                                        "\\n",
+                                        "\\\"",
+                                        "\\\\",
+                                        "\\/",
+                                        "\\u0041",
+                                        "\\b",
+                                        "\\ud800",
+                                        "\\udc00",
+                                        "\\uDBFF\\uDFFF",
+                                        "\xc3\xa9",
+                                        "\\u0000",
+                                        "\xf0\x9f\x98\x80",
+                                        "{",
+                                        "]",
+                                        "\\t",
+                                        "\\r\\f"};
+
+    *to++ = '"';
+    while (unit_below(5)) {
+        const char *part = parts[unit_below(COUNT(parts))];
+
+        to = strcpy(to, part) + strlen(part);
+    }
+    *to++ = '"';
+    return to;
+}
+
+static char *random_list(char *to, const char *end, int depth)
+{
+    int object = (int)unit_below(2);
+    size_t count = unit_below(5);
+
+    *to++ = object ? '{' : '[';
+    to = random_space(to);
+    for (size_t i = 0; i < count; i++) {
+        if (i > 0)
+            *to++ = ',';
+        to = random_space(to);
+        if (object) {
+            to = random_space(random_string(to));
+            *to++ = ':';
+        }
+        to = random_value(to, end, depth - 1);
+    }
+    *to++ = object ? '}' : ']';
+    return to;
+}
+
+static char *random_value(char *to, const char *end, int depth)
+{
+    static const char *const words[] = {"true", "false", "null"};
+    const char *word = words[unit_below(3)];
+
+    to = random_space(to);
+    switch (unit_below(depth > 0 && end - to > 2000 ? 6 : 4)) {
+    case 0:
+        to = random_string(to);
+        break;
+    case 1:
+        to += random_number(to);
+        break;
+    case 2:
+    case 3:
+        to = strcpy(to, word) + strlen(word);
+        break;
+    default:
+        to = random_list(to, end, depth);
+    }
+    return random_space(to);
+}
+
+/* Changes a text a little; gives its new length. */
+static size_t damage(char *text, size_t length)
+{
+    static const char bytes[] = "{}[]:,\"\\0123456789eE+-.tfnu \n\x01\x80\xc3";
+    size_t at = unit_below(length + 1), n;
+
+    switch (unit_below(4)) {
+    case 0: /* one byte becomes another */
+        if (at < length)
+            text[at] = bytes[unit_below(sizeof bytes)];
+        return length;
+    case 1: /* one more */
+        memmove(text + at + 1, text + at, length - at);
+        text[at] = bytes[unit_below(sizeof bytes)];
+        return length + 1;
+    case 2: /* some fewer */
+        n = unit_below(4);
+        if (n > length - at)
+            n = length - at;
+        memmove(text + at, text + at + n, length - at - n);
+        return length - n;
+    default: /* cut */
+        return at;
+    }
+}
+
+static void test_documents(void)
+{
+    static char text[100000];
+
+    unit_case("random documents against the reference");
+    for (uint64_t round = 0; unit_seed(round, 20000); round++) {
+        char *end = random_value(text, text + 10000, 8);
+        size_t length = (size_t)(end - text);
+
+        CHECK_INT(read_all(text, length).verdict, REFERENCE_ACCEPT);
+        agree(text, length);
+        while (unit_below(8)) {
+            length = damage(text, length);
+            agree(text, length);
+        }
+    }
+}
+
+static void test_strings_random(void)
+{
+    static char text[100000], want[100000];
+
+    unit_case("random strings decoded, against the reference");
+    for (uint64_t round = 0; unit_seed(round, 20000); round++) {
+        size_t length = (size_t)(random_string(text) - text) - 2, n;
+        struct json_token t = token_of(text + 1, length);
+
+        n = json_reference_decode(text + 1, length, want);
+        CHECK_INT(json_decode(&t, t.text), n);
+        CHECK_BYTES(t.text, n, want, n);
+    }
+}
+
+int main(void)
+{
+    wall = unit_before_wall(BIG) + BIG;
+    test_cases();
+    test_suite();
+    test_tokens();
+    test_depth();
+    test_linear();
+    test_members();
+    test_decode();
+    test_equal();
+    test_decimal_values();
+    test_decimal_grammar();
+    test_decimal_long();
+    test_decimal_random();
+    test_escape();
+    test_escape_cut();
+    test_escape_random();
+    test_utf8_code_points();
+    test_utf8_bytes();
+    test_documents();
+    test_strings_random();
+    return unit_end();
+}
