@@ -63,6 +63,13 @@ ok 'a C library, again' idle HOSTED=1
 touch $dir/json.h
 ok 'a header' builds HOSTED=1
 
+cp test/handlers/trace.c $dir/test
+ok 'a handler with a C library' builds HOSTED=1 HANDLER=test/trace.c
+build/lambda --invoke '{}' -- $dir/build/hosted/bootstrap >$dir/trace 2>/dev/null
+ok '_X_AMZN_TRACE_ID is that of the invocation' \
+    [ "$(sed -n 1p $dir/trace)" = "$(sed -n 2p $dir/trace)" ]
+ok '_X_AMZN_TRACE_ID is set' [ -n "$(sed -n '/^Root=/p' $dir/trace)" ]
+
 if ! command -v zip >/dev/null; then
     skip 'make zip: no program zip here'
     message=$(cd $dir && make zip 2>&1 >/dev/null | grep -c 'needs the program zip')

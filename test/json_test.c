@@ -560,7 +560,7 @@ static const struct {
     const char *text;
     int decimals, rc;
     int64_t value;
-} decimals[] = {
+} numbers[] = {
     {"0", 0, 0, 0},
     {"0", 9, 0, 0},
     {"-0", 9, 0, 0},
@@ -629,11 +629,10 @@ static const struct {
 
 static void test_decimal_values(void)
 {
-    for (size_t i = 0; i < COUNT(decimals); i++) {
-        unit_case("%s with %d decimals", decimals[i].text,
-                  decimals[i].decimals);
-        one_decimal(decimals[i].text, strlen(decimals[i].text),
-                    decimals[i].decimals, decimals[i].rc, decimals[i].value);
+    for (size_t i = 0; i < COUNT(numbers); i++) {
+        unit_case("%s with %d decimals", numbers[i].text, numbers[i].decimals);
+        one_decimal(numbers[i].text, strlen(numbers[i].text),
+                    numbers[i].decimals, numbers[i].rc, numbers[i].value);
     }
 }
 
