@@ -26,11 +26,14 @@
 /* The year 33658: what says more is no deadline. */
 #define DEADLINE_MS_MAX 1000000000000000
 
-static struct http_connection connection;
-static struct http_message message;
-static struct http_stream stream;
-static char input[HTTP_MESSAGE_BYTES_MAX];
-static int faults;
+/* All that the process keeps: there is one. */
+struct runtime {
+    int faults; /* in a row */
+    struct http_message message;
+    struct http_connection connection;
+    struct http_stream stream;
+    char input[HTTP_MESSAGE_BYTES_MAX];
+};
 
 /* Time */
 
@@ -59,15 +62,28 @@ static void pause_ms(long ms)
 
 /* Logging: a line, and a system call, for each fault */
 
-static void log_line(const char *what, const char *which, const char *why)
+static struct http_text *begin_log(const char *what, const char *which)
 {
     static char bytes[HTTP_ERROR_BYTES_MAX + 256];
-    struct http_text t = {.size = sizeof bytes};
+    static struct http_text t;
 
     t.bytes = bytes;
-    http_format(&t, "rawstream: %s%s: %s\n", what, which, why);
-    if (write(2, bytes, t.length) < 0)
+    t.size = sizeof bytes;
+    t.length = 0;
+    http_format(&t, "rawstream: %s%s: ", what, which);
+    return &t;
+}
+
+static void end_log(struct http_text *t, const char *why)
+{
+    http_format(t, "%s\n", why);
+    if (write(2, t->bytes, t->length) < 0)
         return; /* nobody is there to be told */
+}
+
+static void log_line(const char *what, const char *which, const char *why)
+{
+    end_log(begin_log(what, which), why);
 }
 
 static const char *system_reason(int error)
@@ -87,28 +103,35 @@ static const char *system_reason(int error)
 
 /* Drops the connection, says why, and waits before the next try, or ends. rc
  * is an enum http_error, or a status that was not the one hoped for. */
-static void fault(const char *what, const char *id, int rc)
+static void fault(struct runtime *r, const char *what, const char *id, int rc)
 {
-    char why[128];
-    struct http_text t = {.bytes = why, .size = sizeof why};
-    int last = rc == 500 || ++faults == FAULTS_MAX;
+    struct http_text *t = begin_log(what, id);
 
+    r->faults = rc == 500 ? FAULTS_MAX : r->faults + 1;
     if (rc > 0)
-        http_format(&t, "status %ld", (long)rc);
+        http_format(t, "status %ld", (long)rc);
     else if (rc == HTTP_SYSTEM)
-        http_format(&t, "%s, errno %ld", system_reason(errno), (long)errno);
+        http_format(t, "%s, errno %ld", system_reason(errno), (long)errno);
     else
-        http_format(&t, "%s at byte %ld", http_reason(rc),
-                    (long)(message.taken + message.at));
-    http_format(&t, "%s", last ? ": giving up" : "");
-    log_line(what, id, why);
-    if (last)
+        http_format(t, "%s at byte %ld", http_reason(rc),
+                    (long)(r->message.taken + r->message.at));
+    end_log(t, r->faults < FAULTS_MAX ? "" : ": giving up");
+    if (r->faults == FAULTS_MAX)
         _exit(1);
-    http_close(&connection);
-    pause_ms(BACK_OFF_MS << (faults - 1));
+    http_close(&r->connection);
+    pause_ms(BACK_OFF_MS << (r->faults - 1));
 }
 
 /* Errors of the handler */
+
+/* What follows in `text` after `prefix`; NULL when it begins otherwise. */
+static char *behind(char *text, const char *prefix)
+{
+    for (; *prefix != '\0'; text++, prefix++)
+        if (*text != *prefix)
+            return NULL;
+    return text;
+}
 
 /* How many letters, digits and `other` a text begins with. */
 static size_t span(const char *text, char other)
@@ -123,12 +146,22 @@ static size_t span(const char *text, char other)
     return n;
 }
 
+/* Appends the text, escaped for a JSON string, in at most `size` bytes. 0, or
+ * JSON_RANGE when it was cut. */
+static int escape(struct http_text *t, size_t size, const char *text)
+{
+    size_t length = strlen(text), taken;
+
+    t->length += json_escape(t->bytes + t->length, size, text, length, &taken);
+    return taken < length ? JSON_RANGE : 0;
+}
+
 /* The error is kept as it is reported: JSON of at most HTTP_ERROR_BYTES_MAX
  * bytes, in which the message gives way. */
 int http_fail(struct http_stream *s, const char *type, const char *text)
 {
     struct http_text t = {.bytes = s->error_json, .size = sizeof s->error_json};
-    size_t n = span(type, '.'), taken;
+    size_t n = span(type, '.');
 
     if (n == 0 || n > HTTP_ERROR_TYPE_BYTES_MAX || type[n] != '\0') {
         type = "Function.Unknown";
@@ -136,8 +169,7 @@ int http_fail(struct http_stream *s, const char *type, const char *text)
     }
     memcpy(s->error_type, type, n + 1);
     http_format(&t, "{\"errorMessage\":\"");
-    t.length += json_escape(t.bytes + t.length, t.size - n - 64, text,
-                            strlen(text), &taken);
+    (void)escape(&t, t.size - n - 64, text);
     http_format(&t, "\",\"errorType\":\"%s\",\"stackTrace\":[]}", type);
     if (s->error == 0)
         s->error = HTTP_FAILED;
@@ -146,15 +178,16 @@ int http_fail(struct http_stream *s, const char *type, const char *text)
 
 /* Whether the handler failed, by its own word (rc) or by what it did with the
  * stream; a failure without a name is given one. */
-static int failed(int rc)
+static int failed(struct http_stream *s, int rc)
 {
-    if (rc >= 0 && stream.error == 0)
+    int error = s->error;
+
+    if (rc >= 0 && error == 0)
         return 0;
-    if (stream.error == HTTP_HEADER)
-        (void)http_fail(&stream, "Function.InvalidResponse",
-                        http_reason(HTTP_HEADER));
-    if (stream.error == 0)
-        (void)http_fail(&stream, "", http_reason(HTTP_FAILED));
+    if (error == HTTP_HEADER)
+        (void)http_fail(s, "Function.InvalidResponse", http_reason(error));
+    if (error == 0)
+        (void)http_fail(s, "", http_reason(HTTP_FAILED));
     return 1;
 }
 
@@ -167,26 +200,26 @@ static int failed(int rc)
  *   lost its connection | nothing              | nothing
  *
  * 0 when all is sent, or an error. */
-static int conclude(int rc)
+static int conclude(struct http_stream *s, int rc)
 {
-    if (!failed(rc))
-        return http_end(&stream);
-    if (stream.error > HTTP_HEADER)
-        return stream.error;
-    if (stream.connection) {
-        log_line("", stream.id, stream.error_json);
-        if (!stream.begun)
-            return http_post_error(&stream);
+    if (!failed(s, rc))
+        return http_end(s);
+    if (s->error > HTTP_HEADER)
+        return s->error;
+    if (s->connection) {
+        log_line("", s->id, s->error_json);
+        if (!s->begun)
+            return http_post_error(s);
     }
-    return stream.begun ? http_end(&stream) : 0;
+    return s->begun ? http_end(s) : 0;
 }
 
 /* In Lambda */
 
-static const char *text_field(const char *name)
+static const char *text_field(const struct http_message *m, const char *name)
 {
     int count;
-    const char *value = http_field(&message, name, &count);
+    const char *value = http_field(m, name, &count);
 
     return value ? value : "";
 }
@@ -194,10 +227,11 @@ static const char *text_field(const char *name)
 /* The value of a field that is sent back: "" when there is none, NULL when it
  * is given twice with a difference, is too long, or has a byte other than
  * visible ASCII (with `strict`: than letters, digits and hyphens). */
-static const char *id_field(const char *name, int strict)
+static const char *id_field(const struct http_message *m, const char *name,
+                            int strict)
 {
     int count;
-    const char *value = http_field(&message, name, &count), *p = value;
+    const char *value = http_field(m, name, &count), *p = value;
 
     if (!value)
         return "";
@@ -211,10 +245,10 @@ static const char *id_field(const char *name, int strict)
 }
 
 /* Lambda-Runtime-Deadline-Ms; 0 for what cannot be one. */
-static int64_t deadline_field(void)
+static int64_t deadline_field(const struct http_message *m)
 {
     int64_t ms;
-    const char *end = http_decimal(text_field("Lambda-Runtime-Deadline-Ms"),
+    const char *end = http_decimal(text_field(m, "Lambda-Runtime-Deadline-Ms"),
                                    DEADLINE_MS_MAX, &ms);
 
     return end && *end == '\0' ? ms : 0;
@@ -238,80 +272,94 @@ static void set_trace_id(const char *trace_id)
 
 /* Reads what the Runtime API answers to a request; `sent` tells whether that
  * left whole. Anything but success is a fault. */
-static void settle(const char *what, const char *id, int sent)
+static void settle(struct runtime *r, const char *what, const char *id,
+                   int sent)
 {
     int rc = sent, saved = errno;
 
-    http_message_start(&message, input);
-    if (connection.fd >= 0)
-        rc = http_receive(&connection, &message,
+    http_message_start(&r->message, r->input);
+    if (r->connection.fd >= 0)
+        rc = http_receive(&r->connection, &r->message,
                           sent < 0 ? EARLY_ANSWER_MS : -1);
-    if (rc == 0 && (sent < 0 || message.status / 100 != 2)) {
-        rc = message.status;
+    if (rc == 0) {
+        rc = r->message.status;
     } else if (sent < 0) {
         rc = sent;
         errno = saved;
     }
-    if (rc != 0)
-        fault(what, id, rc);
+    if (sent < 0 || rc / 100 != 2)
+        fault(r, what, id, rc);
 }
 
-static void invoke(void)
+/* What the message says of an invocation. By hand it says little. */
+static void describe(struct invocation *in, const struct http_message *m,
+                     const char *id)
 {
-    const char *request_id = id_field("Lambda-Runtime-Aws-Request-Id", 1);
-    const char *invocation_id = id_field("Lambda-Runtime-Invocation-Id", 0);
+    in->request_id = id;
+    in->function_arn = text_field(m, "Lambda-Runtime-Invoked-Function-Arn");
+    in->trace_id = text_field(m, "Lambda-Runtime-Trace-Id");
+    in->client_context = text_field(m, "Lambda-Runtime-Client-Context");
+    in->cognito_identity = text_field(m, "Lambda-Runtime-Cognito-Identity");
+    in->tenant_id = text_field(m, "Lambda-Runtime-Aws-Tenant-Id");
+    in->deadline_ms = deadline_field(m);
+    in->event = m->buffer + m->body;
+    in->event_length = m->body_length;
+    in->options = NULL;
+}
+
+static void invoke(struct runtime *r)
+{
+    const char *request_id = id_field(&r->message,
+                                      "Lambda-Runtime-Aws-Request-Id", 1);
+    const char *invocation_id = id_field(&r->message,
+                                         "Lambda-Runtime-Invocation-Id", 0);
     char id[HTTP_ID_BYTES_MAX + 1]; /* outlives the message, for the log */
-    struct invocation in = {
-        .request_id = id,
-        .function_arn = text_field("Lambda-Runtime-Invoked-Function-Arn"),
-        .trace_id = text_field("Lambda-Runtime-Trace-Id"),
-        .client_context = text_field("Lambda-Runtime-Client-Context"),
-        .cognito_identity = text_field("Lambda-Runtime-Cognito-Identity"),
-        .tenant_id = text_field("Lambda-Runtime-Aws-Tenant-Id"),
-        .deadline_ms = deadline_field(),
-        .event = message.buffer + message.body,
-        .event_length = message.body_length,
-    };
+    struct invocation in;
 
     if (!request_id || !*request_id) {
-        fault("GET /next: request id missing or malformed", "", 200);
+        fault(r, "GET /next: request id missing or malformed", "", 200);
         return;
     }
-    faults = 0;
+    r->faults = 0;
     memcpy(id, request_id, strlen(request_id) + 1);
+    describe(&in, &r->message, id);
     if (!invocation_id) {
         log_line("Lambda-Runtime-Invocation-Id of ", id,
                  "malformed, not echoed");
         invocation_id = "";
     }
     set_trace_id(in.trace_id);
-    http_start(&stream, &connection, id, invocation_id);
-    settle("response to ", id, conclude(handler_invoke(&in, &stream)));
+    http_start(&r->stream, &r->connection, id, invocation_id);
+    settle(r, "response to ", id,
+           conclude(&r->stream, handler_invoke(&in, &r->stream)));
 }
 
-static int serve(const char *api)
+static int serve(struct runtime *r, const char *api)
 {
-    int rc = http_endpoint_parse(&connection.endpoint, api);
+    int rc = http_endpoint_parse(&r->connection.endpoint, api);
 
     if (rc < 0) {
         log_line("AWS_LAMBDA_RUNTIME_API", "", http_reason(rc));
         return 1;
     }
-    connection.fd = -1;
-    message.buffer = input;
-    http_start(&stream, &connection, "", "");
-    rc = handler_init(&stream);
-    if (rc < 0 || stream.error < 0) {
-        faults = FAULTS_MAX - 1; /* a fault now is the last */
-        settle("init", "", conclude(rc < 0 ? rc : stream.error));
+    r->connection.fd = -1;
+    r->message.buffer = r->input;
+    http_start(&r->stream, &r->connection, "", "");
+    rc = handler_init(&r->stream);
+    if (rc < 0 || r->stream.error < 0) {
+        r->faults = FAULTS_MAX - 1; /* a fault now is the last */
+        settle(r, "init", "",
+               conclude(&r->stream, rc < 0 ? rc : r->stream.error));
         return 1;
     }
     for (;;) {
-        rc = http_next(&connection, &message);
-        if (rc == 0 && message.status == 200)
-            invoke();
+        rc = http_next(&r->connection, &r->message);
+        if (rc == 0)
+            rc = r->message.status;
+        if (rc == 200)
+            invoke(r);
         else
-            fault("GET /next", "", rc < 0 ? rc : message.status);
+            fault(r, "GET /next", "", rc);
     }
 }
 
@@ -344,120 +392,112 @@ enum { DELAY, FORMAT, SENTENCE, EVENT, OPTIONS };
 
 static const char option_names[] = "--delay\0--format\0--sentence\0--event";
 
-/* Takes the option at argv[0], "--name value" or "--name=value"; gives the
- * number of arguments it took. */
-static int take_option(char **values, char **argv)
+static void check_option(int option, char *value)
 {
-    const char *name = option_names;
-    size_t n;
+    struct json_token delay = {JSON_NUMBER, value, strlen(value)};
+    int64_t seconds; /* rounded away from zero */
 
-    for (int i = 0; i < OPTIONS; i++, name += n + 1) {
-        n = strlen(name);
-        if (strlen(argv[0]) < n || memcmp(argv[0], name, n) != 0 ||
-            (argv[0][n] != '=' && argv[0][n] != '\0'))
-            continue;
-        values[i] = argv[0][n] ? argv[0] + n + 1 : argv[1];
-        if (!values[i])
-            usage_error(name, "needs a value");
-        return argv[0][n] ? 1 : 2;
-    }
-    usage_error(argv[0], "no such option");
+    if (option == DELAY &&
+        (json_decimal(&delay, 0, &seconds) < 0 || seconds < 0 || seconds > 900))
+        usage_error("--delay", "must be a number from 0 to 900");
+    if (option == FORMAT && strcmp(value, "json") != 0 &&
+        strcmp(value, "text") != 0 && strcmp(value, "sse") != 0)
+        usage_error("--format", "must be json, text or sse");
 }
 
-static void read_options(char **values, char **argv)
+/* Adds a member to the JSON object. */
+static void add_option(struct http_text *object, const char *name,
+                       const char *value, const char *quote)
 {
-    struct json_token delay = {.text = NULL};
-    int64_t ns;
+    object->length--;
+    http_format(object, "%s\"%s\":%s", object->length > 1 ? "," : "", name + 2,
+                quote);
+    if (escape(object, object->size - object->length, value) < 0 ||
+        (http_format(object, "%s}", quote), object->size == object->length))
+        usage_error(name, "too long");
+}
 
-    while (*argv) {
+/* Reads options, "--name value" or "--name=value", as members of a JSON object
+ * (of one given twice the last counts); gives the file of the event. */
+static const char *read_options(struct http_text *object, char **argv)
+{
+    const char *name, *file = NULL;
+    char *value;
+    int i;
+
+    http_append(object, "{}", 2);
+    for (; *argv; argv++) {
         if (strcmp(*argv, "--help") == 0)
             _exit(print(1, usage));
         if (strcmp(*argv, "--version") == 0)
             _exit(print(1, "rawstream " RAWSTREAM_VERSION "\n"));
-        argv += take_option(values, argv);
+        value = NULL;
+        name = option_names;
+        for (i = 0; i < OPTIONS; i++, name += strlen(name) + 1) {
+            value = behind(*argv, name);
+            if (value && (*value == '=' || *value == '\0'))
+                break;
+        }
+        if (i == OPTIONS)
+            usage_error(*argv, "no such option");
+        value = *value ? value + 1 : *++argv;
+        if (!value)
+            usage_error(name, "needs a value");
+        check_option(i, value);
+        if (i == EVENT)
+            file = value;
+        else
+            add_option(object, name, value, i == DELAY ? "" : "\"");
     }
-    delay.text = values[DELAY];
-    if (delay.text) {
-        delay.length = strlen(delay.text);
-        if (json_decimal(&delay, 9, &ns) < 0 || ns < 0 || ns > 900000000000)
-            usage_error("--delay", "must be a number from 0 to 900");
-    }
-    if (values[FORMAT] && strcmp(values[FORMAT], "json") != 0 &&
-        strcmp(values[FORMAT], "text") != 0 &&
-        strcmp(values[FORMAT], "sse") != 0)
-        usage_error("--format", "must be json, text or sse");
+    return file;
 }
 
-static void read_event(struct http_text *event, const char *file)
+/* Reads the event; gives its length. */
+static size_t read_event(char *to, const char *file)
 {
     int fd = strcmp(file, "-") == 0 ? 0 : openat(AT_FDCWD, file, O_RDONLY);
+    size_t length = 0;
     ssize_t n;
 
-    do {
-        n = read(fd, event->bytes + event->length, event->size - event->length);
+    while ((n = read(fd, to + length, HTTP_MESSAGE_BYTES_MAX - length)) != 0) {
         if (n < 0 && errno != EINTR)
             usage_error("--event", "cannot be read");
-        event->length += n > 0 ? (size_t)n : 0;
-        if (event->length > HTTP_BODY_BYTES_MAX)
+        length += n > 0 ? (size_t)n : 0;
+        if (length > HTTP_BODY_BYTES_MAX)
             usage_error("--event", http_reason(HTTP_BODY));
-    } while (n != 0);
-}
-
-/* The options as members of a JSON object. */
-static void add_options(struct http_text *t, char **values)
-{
-    const char *name = option_names;
-    size_t taken, length;
-
-    http_append(t, "{", 1);
-    for (int i = 0; i < EVENT; i++, name += strlen(name) + 1) {
-        if (!values[i])
-            continue;
-        http_format(t, "%s\"%s\":%s", t->length > 1 ? "," : "", name + 2,
-                    i == DELAY ? values[i] : "\"");
-        if (i == DELAY)
-            continue;
-        length = strlen(values[i]);
-        t->length += json_escape(t->bytes + t->length, t->size - t->length - 3,
-                                 values[i], length, &taken);
-        if (taken < length)
-            usage_error(name, "too long");
-        http_append(t, "\"", 1);
     }
-    http_append(t, "}", 1);
+    return length;
 }
 
-static int run_by_hand(char **argv)
+static int run_by_hand(struct runtime *r, char **argv)
 {
     static char options[65536];
-    char *values[OPTIONS] = {NULL}, id[48];
-    struct http_text event = {.size = sizeof input};
     struct http_text o = {.size = sizeof options};
+    char id[48];
     struct http_text id_text = {.bytes = id, .size = sizeof id};
-    struct invocation in = {id, "", "", "", "", "", 0, input, 0, options};
+    struct invocation in;
+    const char *file;
     int rc;
 
-    event.bytes = input;
-    o.bytes = options;
-    read_options(values, argv + 1);
-    add_options(&o, values);
-    if (values[EVENT])
-        read_event(&event, values[EVENT]);
-    else
-        http_append(&event, options, o.length);
-    in.event_length = event.length;
     http_format(&id_text, "local-test-%ld",
                 (long)(clock_ns(CLOCK_REALTIME) / 1000000000));
-    http_start(&stream, NULL, id, "");
-    rc = handler_init(&stream);
-    if (rc >= 0 && stream.error == 0)
-        rc = handler_invoke(&in, &stream);
-    rc = conclude(rc);
+    http_message_start(&r->message, r->input);
+    describe(&in, &r->message, id);
+    in.options = o.bytes = options;
+    file = read_options(&o, argv + 1);
+    in.event_length = file ? read_event(in.event, file) : o.length;
+    if (!file)
+        memcpy(in.event, options, o.length);
+    http_start(&r->stream, NULL, id, "");
+    rc = handler_init(&r->stream);
+    if (rc >= 0 && r->stream.error == 0)
+        rc = handler_invoke(&in, &r->stream);
+    rc = conclude(&r->stream, rc);
     if (rc < 0)
         log_line("standard output", "", system_reason(errno));
-    if (*stream.error_json == '\0')
+    if (*r->stream.error_json == '\0')
         return rc < 0;
-    (void)print(2, stream.error_json);
+    (void)print(2, r->stream.error_json);
     (void)print(2, "\n");
     return 1;
 }
@@ -481,14 +521,15 @@ static void on_signal(int signal, void (*action)(int))
 
 int main(int argc, char **argv)
 {
+    static struct runtime runtime;
     const char *api = getenv("AWS_LAMBDA_RUNTIME_API");
 
     on_signal(SIGPIPE, SIG_IGN);
     on_signal(SIGTERM, stop);
     on_signal(SIGINT, stop);
     if (api)
-        return serve(api);
-    return argc > 0 ? run_by_hand(argv) : 2;
+        return serve(&runtime, api);
+    return argc > 0 ? run_by_hand(&runtime, argv) : 2;
 }
 
 #if !__STDC_HOSTED__
@@ -616,11 +657,11 @@ int sigaction(int signal, const struct sigaction *action, struct sigaction *old)
 
 char *getenv(const char *name)
 {
-    size_t n = strlen(name);
+    char *value;
 
     for (char **e = environment; *e; e++)
-        if (strlen(*e) > n && memcmp(*e, name, n) == 0 && (*e)[n] == '=')
-            return *e + n + 1;
+        if ((value = behind(*e, name)) != NULL && *value == '=')
+            return value + 1;
     return NULL;
 }
 
@@ -636,11 +677,25 @@ char *getenv(const char *name)
  * memcpy, or strlen, and calling itself. */
 #define KEEP_LOOP __asm__ volatile("")
 
+static void copy_upward(char *to, const char *from, size_t length)
+{
+#ifdef __x86_64__
+    __asm__ volatile("rep movsb"
+                     : "+D"(to), "+S"(from), "+c"(length)
+                     :
+                     : "memory");
+#else
+    for (; length > 0; length--) {
+        *to++ = *from++;
+        KEEP_LOOP;
+    }
+#endif
+}
+
 OPAQUE void *memmove(void *to, const void *from, size_t length)
 {
     char *t = to;
     const char *f = from;
-    uint64_t word;
 
     if (t > f && t < f + length) {
         while (length-- > 0) {
@@ -649,16 +704,7 @@ OPAQUE void *memmove(void *to, const void *from, size_t length)
         }
         return to;
     }
-    /* A word at a time, unless it would run over bytes not yet moved. */
-    for (; length >= 8 && (size_t)(f - t) >= 8; length -= 8, f += 8, t += 8) {
-        __builtin_memcpy(&word, f, 8);
-        __builtin_memcpy(t, &word, 8);
-        KEEP_LOOP;
-    }
-    while (length-- > 0) {
-        *t++ = *f++;
-        KEEP_LOOP;
-    }
+    copy_upward(t, f, length);
     return to;
 }
 

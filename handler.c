@@ -20,18 +20,6 @@
 
 enum format { JSON, TEXT, SSE };
 
-struct job {
-    struct http_text text; /* goes to the response */
-    int format;
-    struct json_token sentence;
-    long word_count;
-    int64_t start_ns; /* word n is due at start + n * delay */
-    int64_t delay_ns;
-    int64_t limit_ns; /* no word leaves after it */
-};
-
-/* Parameters */
-
 /* The members that count, of an event, of its query or of its body. */
 enum { CONTEXT, QUERY, BODY, BASE64, DELAY, FORMAT, SENTENCE, MEMBERS };
 
@@ -39,91 +27,110 @@ static const char member_names[] =
     "requestContext\0queryStringParameters\0body\0isBase64Encoded\0"
     "delay\0format\0sentence";
 
+static char defaults[] =
+    "{\"delay\":0.5,\"format\":\"json\","
+    "\"sentence\":\"Hello this is a streaming Lambda function response\"}";
+
+struct job {
+    struct http_text text; /* goes to the response */
+    int format;
+    long word_count;
+    int64_t start_ns; /* word n is due at start + n * delay */
+    int64_t delay_ns;
+    int64_t limit_ns; /* no word leaves after it */
+    size_t at; /* where an object that was looked through ends, or fails */
+    struct json_token found[MEMBERS];
+};
+
+/* Parameters */
+
 /* Finds those members in a JSON object. Of one given twice the last counts,
- * and over what was found before. 0, or an error and in `at` where. */
-static int find(struct json_token *found, const struct json_token *object,
-                size_t *at)
+ * and over what was found before. 0, or an error. */
+static int find(struct job *j, char *text, size_t length)
 {
     struct json_token name, value;
     struct json_reader r;
-    int rc = json_object(&r, object->text, object->length);
+    int rc = json_object(&r, text, length);
 
     while (rc == 0 && (rc = json_member(&r, &name, &value)) > 0) {
         const char *known = member_names;
 
         for (int i = 0; i < MEMBERS; i++, known += strlen(known) + 1)
             if (json_equal(&name, known))
-                found[i] = value;
+                j->found[i] = value;
         rc = 0;
     }
-    *at = r.at;
+    j->at = r.at;
     return rc;
 }
 
-/* The parameters of an HTTP request: those of its query, in which each value
- * is a string, and over them those of its body, decoded where it stands in the
- * event. NULL, or what was wrong. */
-static const char *find_in_request(struct json_token *found,
-                                   const struct json_token *event)
+static int absent(const struct json_token *value)
 {
-    struct json_token body = event[BODY];
-    int64_t n = 0;
-    size_t at;
+    return value->type == JSON_NULL || value->type == 0;
+}
 
-    if (event[QUERY].type == JSON_OBJECT)
-        (void)find(found, &event[QUERY], &at);
-    else if (event[QUERY].type != JSON_NULL && event[QUERY].type != 0)
+/* Decodes a string where it stands. */
+static void decode(struct json_token *string)
+{
+    string->length = json_decode(string, string->text);
+}
+
+/* The parameters of an HTTP request: those of its query, in which each value
+ * is a string, and over them those of its body. NULL, or what was wrong. */
+static const char *find_in_request(struct job *j)
+{
+    struct json_token query = j->found[QUERY], body = j->found[BODY];
+    struct json_token *delay = &j->found[DELAY];
+    int base64 = j->found[BASE64].type == JSON_TRUE;
+    int64_t n;
+
+    (void)find(j, defaults, sizeof defaults - 1);
+    delay->type = JSON_STRING;
+    if (query.type == JSON_OBJECT)
+        (void)find(j, query.text, query.length);
+    else if (!absent(&query))
         return "queryStringParameters must be an object";
-    if (found[DELAY].type == JSON_STRING) {
-        found[DELAY].length = json_decode(&found[DELAY], found[DELAY].text);
-        found[DELAY].type = JSON_NUMBER;
-    } else if (found[DELAY].type != 0) {
-        found[DELAY].type = JSON_NULL;
+    if (delay->type == JSON_STRING) {
+        decode(delay);
+        delay->type = JSON_NUMBER;
+    } else {
+        delay->type = JSON_NULL;
     }
-    if (body.type == JSON_STRING)
-        n = (int64_t)json_decode(&body, body.text);
-    else if (body.type != JSON_NULL && body.type != 0)
+    if (absent(&body))
+        return NULL;
+    if (body.type != JSON_STRING)
         return "body must be a string";
-    if (event[BASE64].type == JSON_TRUE)
-        n = http_base64_decode(body.text, body.text, (size_t)n);
-    body.length = (size_t)n;
-    if (n < 0)
-        return "body must be valid base64";
-    if (n > 0 && find(found, &body, &at) < 0)
+    decode(&body);
+    if (base64) {
+        n = http_base64_decode(body.text, body.text, body.length);
+        if (n < 0)
+            return "body must be valid base64";
+        body.length = (size_t)n;
+    }
+    if (body.length > 0 && find(j, body.text, body.length) < 0)
         return "body must be a JSON object";
     return NULL;
 }
 
-/* Checks the parameters and puts them into the job, the sentence decoded where
- * it stands. NULL, or what was wrong. */
-static const char *accept(struct job *j, struct json_token *found)
+/* Checks the parameters. NULL, or what was wrong. */
+static const char *accept(struct job *j)
 {
-    static char words[] = "Hello this is a streaming Lambda function response";
-    struct json_token *format = &found[FORMAT];
+    struct json_token *found = j->found;
     const char *known = "json\0text\0sse";
 
-    j->delay_ns = SECOND_NS / 2;
-    if (found[DELAY].type != 0 &&
-        (found[DELAY].type != JSON_NUMBER ||
-         json_decimal(&found[DELAY], 9, &j->delay_ns) < 0 || j->delay_ns < 0 ||
-         j->delay_ns > DELAY_MAX_NS))
+    if (found[DELAY].type != JSON_NUMBER ||
+        json_decimal(&found[DELAY], 9, &j->delay_ns) < 0 || j->delay_ns < 0 ||
+        j->delay_ns > DELAY_MAX_NS)
         return "delay must be a number from 0 to 900";
-    for (j->format = JSON; format->type != 0; j->format++) {
-        if (j->format > SSE || format->type != JSON_STRING)
-            return "format must be \"json\", \"text\" or \"sse\"";
-        if (json_equal(format, known))
-            break;
+    while (j->format <= SSE && !json_equal(&found[FORMAT], known)) {
+        j->format++;
         known += strlen(known) + 1;
     }
-    j->sentence = found[SENTENCE];
-    if (j->sentence.type == 0) {
-        j->sentence.text = words;
-        j->sentence.length = strlen(words);
-    } else if (j->sentence.type == JSON_STRING) {
-        j->sentence.length = json_decode(&j->sentence, j->sentence.text);
-    } else {
+    if (found[FORMAT].type != JSON_STRING || j->format > SSE)
+        return "format must be \"json\", \"text\" or \"sse\"";
+    if (found[SENTENCE].type != JSON_STRING)
         return "sentence must be a string";
-    }
+    decode(&found[SENTENCE]);
     return NULL;
 }
 
@@ -151,15 +158,14 @@ static size_t next_word(struct json_token *rest, const char **word)
 
     while (rest->length > 0) {
         n = json_utf8(rest->text, rest->length, &c);
-        if (is_space(c) && length > 0)
-            break;
-        if (!is_space(c) && length == 0)
-            *word = rest->text;
         if (!is_space(c))
             length += n;
+        else if (length > 0)
+            break;
         rest->text += n;
         rest->length -= n;
     }
+    *word = rest->text - length;
     return length;
 }
 
@@ -274,7 +280,7 @@ static int stream_words(struct job *j, const struct invocation *in)
 {
     static const char late[] = "the deadline came before the last word";
     struct http_stream *out = j->text.stream;
-    struct json_token rest = j->sentence;
+    struct json_token rest = j->found[SENTENCE];
     const char *word = NULL;
     size_t length;
     int rc;
@@ -289,7 +295,8 @@ static int stream_words(struct job *j, const struct invocation *in)
         end_line(j);
     }
     rc = http_flush(out);
-    for (long n = 0; (length = next_word(&j->sentence, &word)) > 0; n++) {
+    for (long n = 0; (length = next_word(&j->found[SENTENCE], &word)) > 0;
+         n++) {
         if (rc == 0)
             rc = wait_turn(j, n);
         if (rc < 0)
@@ -335,7 +342,7 @@ static int refuse(struct job *j, int http, const char *error)
     return 0;
 }
 
-static int refuse_event(struct job *j, int rc, size_t at)
+static int refuse_event(struct job *j, int rc)
 {
     char bytes[64];
     struct http_text t = {.bytes = bytes, .size = sizeof bytes};
@@ -345,7 +352,7 @@ static int refuse_event(struct job *j, int rc, size_t at)
     else
         http_format(&t, "event is %s at byte %ld",
                     rc == JSON_DEPTH ? "nested too deep" : "not valid JSON",
-                    (long)at);
+                    (long)j->at);
     return refuse(j, 0, bytes);
 }
 
@@ -358,27 +365,20 @@ int handler_init(struct http_stream *out)
 int handler_invoke(const struct invocation *in, struct http_stream *out)
 {
     struct job j = {.text = {.stream = out}};
-    struct json_token text = {JSON_OBJECT, in->event, in->event_length};
-    struct json_token event[MEMBERS] = {{0}}, request[MEMBERS] = {{0}};
-    struct json_token *found = event;
     const char *wrong = NULL;
-    size_t at;
-    int rc = find(event, &text, &at);
-    int http = event[CONTEXT].type == JSON_OBJECT;
+    int rc, http;
 
+    (void)find(&j, defaults, sizeof defaults - 1);
+    rc = find(&j, in->event, in->event_length);
     if (rc < 0)
-        return refuse_event(&j, rc, at);
-    if (http) {
-        wrong = find_in_request(request, event);
-        found = request;
-    }
-    if (in->options) {
-        text.text = in->options;
-        text.length = strlen(in->options);
-        (void)find(found, &text, &at);
-    }
+        return refuse_event(&j, rc);
+    http = j.found[CONTEXT].type == JSON_OBJECT;
+    if (http)
+        wrong = find_in_request(&j);
+    if (in->options)
+        (void)find(&j, in->options, strlen(in->options));
     if (!wrong)
-        wrong = accept(&j, found);
+        wrong = accept(&j);
     if (wrong)
         return refuse(&j, http, wrong);
     put_head(&j, http, 200);

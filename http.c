@@ -66,16 +66,23 @@ static int same(const char *a, const char *b)
     return n > 0 && a[n] == '\0';
 }
 
-const char *http_decimal(const char *text, int64_t limit, int64_t *number)
+/* NULL when there is no digit, or the number is above `limit`. */
+static const char *read_number(const char *text, int base, int64_t limit,
+                               int64_t *number)
 {
-    if (!digit(*text))
-        return NULL;
-    for (*number = 0; digit(*text); text++) {
-        *number = *number * 10 + (*text - '0');
+    const char *p = text;
+
+    for (*number = 0; (unsigned)hex(*p) < (unsigned)base; p++) {
+        *number = *number * base + hex(*p);
         if (*number > limit)
             return NULL;
     }
-    return text;
+    return p > text ? p : NULL;
+}
+
+const char *http_decimal(const char *text, int64_t limit, int64_t *number)
+{
+    return read_number(text, 10, limit, number);
 }
 
 const char *http_reason(int error)
@@ -105,9 +112,7 @@ const char *http_reason(int error)
                          "status or header refused\0"
                          "handler failed\0";
 
-    if (error > 0 || error < HTTP_FAILED)
-        error = 0;
-    for (; error < 0; error++)
+    for (; error < 0 && error >= HTTP_FAILED; error++)
         reason += strlen(reason) + 1;
     return reason;
 }
@@ -117,14 +122,19 @@ const char *http_reason(int error)
 
 enum { STATUS_LINE, FIELD_LINE, DATA, CHUNK_SIZE, CHUNK_END, TRAILER, DONE };
 
+/* `left` bounds what is read in the state: a head, a line, data, a section. */
+static int enter(struct http_message *m, int state, size_t left)
+{
+    m->state = state;
+    m->left = left;
+    return 1;
+}
+
 void http_message_start(struct http_message *m, char *buffer)
 {
+    memset(m, 0, offsetof(struct http_message, fields));
     m->buffer = buffer;
-    m->end = m->at = m->line = m->taken = 0;
-    m->body = m->body_length = 0;
-    m->state = STATUS_LINE;
-    m->interim = 0;
-    m->field_count = 0;
+    (void)enter(m, STATUS_LINE, HTTP_HEAD_BYTES_MAX);
 }
 
 char *http_field(const struct http_message *m, const char *name, int *count)
@@ -135,28 +145,28 @@ char *http_field(const struct http_message *m, const char *name, int *count)
     for (*count = 0; f < m->fields + m->field_count; f++) {
         if (!same(f->name, name))
             continue;
-        *count = *count < 0 || (value && strcmp(value, f->value) != 0)
-                     ? -1
-                     : *count + 1;
+        *count += *count >= 0;
+        if (value && strcmp(value, f->value) != 0)
+            *count = -1;
         value = f->value;
     }
     return value;
 }
 
-/* Looks for the end of the line that begins at m->line, of at most `limit`
+/* Looks for the end of the line that begins at m->line, of at most m->left
  * bytes, and makes a string of it. */
-static int read_line(struct http_message *m, size_t limit)
+static int read_line(struct http_message *m)
 {
     int c, after_cr;
 
     for (; m->at < m->end; m->at++) {
         c = (unsigned char)m->buffer[m->at];
         after_cr = m->at > m->line && m->buffer[m->at - 1] == '\r';
-        if (m->at - m->line >= limit)
+        if (m->at - m->line >= m->left)
             return HTTP_TOO_LONG;
         if (after_cr != (c == '\n'))
             return HTTP_LINE;
-        if ((c < ' ' && !one_of(c, "\t\r\n")) || c == 0x7f)
+        if (c == 0x7f || (c < ' ' && c != '\t' && c != '\r' && c != '\n'))
             return HTTP_LINE;
         if (after_cr) {
             m->buffer[m->at++ - 1] = '\0';
@@ -179,7 +189,7 @@ static int status_line(struct http_message *m, const char *line)
     m->status = (int)status;
     m->reusable = line[7] > '0';
     m->state = FIELD_LINE;
-    return status < 100 || status > 599 ? HTTP_STATUS_LINE : 1;
+    return line[9] < '1' || line[9] > '5' ? HTTP_STATUS_LINE : 1;
 }
 
 /* Section 5: field-line = field-name ":" OWS field-value OWS
@@ -241,10 +251,23 @@ static int frame(struct http_message *m)
     else if (coding &&
              (codings != 1 || digits || !http11 || !same(coding, "chunked")))
         return HTTP_CODING;
-    m->left = (size_t)length;
     m->body = m->at;
-    m->state = m->chunked ? CHUNK_SIZE : length ? DATA : DONE;
-    return 1;
+    if (m->chunked)
+        return enter(m, CHUNK_SIZE, HTTP_CHUNK_LINE_BYTES_MAX);
+    return enter(m, length ? DATA : DONE, (size_t)length);
+}
+
+/* Drops the bytes between the body, as far as it is read, and m->line: framing
+ * that is understood. What comes next is stored where it stays. */
+static void drop(struct http_message *m)
+{
+    size_t gap = m->line - m->body - m->body_length;
+
+    memmove(m->buffer + m->line - gap, m->buffer + m->line, m->end - m->line);
+    m->line -= gap;
+    m->at -= gap;
+    m->end -= gap;
+    m->taken += gap;
 }
 
 static int end_of_head(struct http_message *m)
@@ -253,33 +276,27 @@ static int end_of_head(struct http_message *m)
         return frame(m);
     if (m->status == 101 || ++m->interim > HTTP_INTERIM_MAX)
         return HTTP_INTERIM;
-    memmove(m->buffer, m->buffer + m->at, m->end - m->at);
-    m->end -= m->at;
-    m->taken += m->at;
-    m->at = 0;
+    m->line = m->at;
     m->field_count = 0;
-    m->state = STATUS_LINE;
-    return 1;
+    drop(m);
+    return enter(m, STATUS_LINE, HTTP_HEAD_BYTES_MAX);
 }
 
 /* Section 7.1: chunk-size [ chunk-ext ], extensions are passed over. */
 static int chunk_size(struct http_message *m, const char *line)
 {
+    int64_t size;
+
     if (hex(*line) < 0)
         return HTTP_CHUNK;
-    for (m->left = 0; hex(*line) >= 0; line++) {
-        m->left = m->left << 4 | (size_t)hex(*line);
-        if (m->left > HTTP_BODY_BYTES_MAX - m->body_length)
-            return HTTP_BODY;
-    }
+    line = read_number(line, 16, HTTP_BODY_BYTES_MAX - (int64_t)m->body_length,
+                       &size);
+    if (!line)
+        return HTTP_BODY;
     if (*line != '\0' && *line != ';')
         return HTTP_CHUNK;
-    m->state = DATA;
-    if (m->left == 0) {
-        m->state = TRAILER;
-        m->left = HTTP_TRAILER_BYTES_MAX;
-    }
-    return 1;
+    return size ? enter(m, DATA, (size_t)size)
+                : enter(m, TRAILER, HTTP_TRAILER_BYTES_MAX);
 }
 
 /* Takes bytes of the body, which is kept together behind the head. */
@@ -294,9 +311,7 @@ static int data(struct http_message *m)
     m->body_length += n;
     m->left -= n;
     m->at += n;
-    if (m->left == 0)
-        m->state = m->chunked ? CHUNK_END : DONE;
-    return 1;
+    return m->left > 0 ? 1 : enter(m, m->chunked ? CHUNK_END : DONE, 2);
 }
 
 static int line(struct http_message *m)
@@ -306,29 +321,24 @@ static int line(struct http_message *m)
 
     if (m->state == CHUNK_END && *begin != '\r')
         return HTTP_CHUNK;
-    rc = read_line(m, m->state == CHUNK_SIZE  ? HTTP_CHUNK_LINE_BYTES_MAX
-                      : m->state == CHUNK_END ? 2
-                      : m->state == TRAILER   ? m->left
-                                              : HTTP_HEAD_BYTES_MAX - m->line);
+    rc = read_line(m);
     if (rc <= 0)
         return rc;
+    m->left -= m->at - m->line;
     if (m->state == STATUS_LINE)
         return status_line(m, begin);
     if (m->state == CHUNK_SIZE)
         return chunk_size(m, begin);
-    if (m->state == TRAILER)
-        m->left -= m->at - m->line;
     if (*begin != '\0')
         return field_line(m, begin);
     if (m->state == FIELD_LINE)
         return end_of_head(m);
-    m->state = m->state == TRAILER ? DONE : CHUNK_SIZE;
-    return 1;
+    return enter(m, m->state == TRAILER ? DONE : CHUNK_SIZE,
+                 HTTP_CHUNK_LINE_BYTES_MAX);
 }
 
 int http_parse(struct http_message *m)
 {
-    size_t gap;
     int rc = 1;
 
     while (rc > 0 && m->state != DONE && m->at < m->end) {
@@ -344,16 +354,8 @@ int http_parse(struct http_message *m)
         m->reusable &= m->at == m->end;
         return 1;
     }
-    /* Drop the framing already understood, so that the next bytes of the body
-     * are stored where they stay. */
-    gap = m->line - m->body - m->body_length;
-    if (m->body == 0 || gap == 0)
-        return 0;
-    memmove(m->buffer + m->line - gap, m->buffer + m->line, m->end - m->line);
-    m->line -= gap;
-    m->at -= gap;
-    m->end -= gap;
-    m->taken += gap;
+    if (m->body > 0)
+        drop(m);
     return 0;
 }
 
@@ -422,11 +424,11 @@ size_t http_base64_encode(char *out, const char *bytes, size_t length)
     char *to = out;
 
     for (size_t i = 0; i < length; i += 3) {
-        bits = (uint32_t)p[i] << 16;
-        bits |= i + 1 < length ? (uint32_t)p[i + 1] << 8 : 0;
-        bits |= i + 2 < length ? p[i + 2] : 0;
-        for (size_t n = 0; n < 4; n++)
-            *to++ = i + n > length ? '=' : base64[bits >> (18 - 6 * n) & 63];
+        bits = 0;
+        for (size_t n = i; n < i + 3; n++)
+            bits = bits << 8 | (n < length ? p[n] : 0);
+        for (size_t n = i; n < i + 4; n++, bits <<= 6)
+            *to++ = n > length ? '=' : base64[bits >> 18 & 63];
     }
     return (size_t)(to - out);
 }
@@ -565,13 +567,13 @@ static int connect_to(int fd, const struct sockaddr_in *to)
 
     if (connect(fd, (const struct sockaddr *)to, sizeof *to) == 0)
         return 0;
-    if (errno != EINTR)
-        return HTTP_SYSTEM;
-    if (!ready(fd, POLLOUT, -1) ||
-        getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) < 0)
-        return HTTP_SYSTEM;
-    errno = error;
-    return error ? HTTP_SYSTEM : 0;
+    if (errno == EINTR && ready(fd, POLLOUT, -1) &&
+        getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) == 0) {
+        if (error == 0)
+            return 0;
+        errno = error;
+    }
+    return HTTP_SYSTEM;
 }
 
 static int open_connection(struct http_connection *c)
@@ -699,6 +701,7 @@ static int send_head(struct http_connection *c, struct iovec *v, int count)
     int rc = open_connection(c);
 
     v[0] = slice(c->head_bytes, c->head.length);
+    c->head.length = 0;
     return rc < 0 ? rc : write_all(c->fd, v, count, POLLIN);
 }
 
@@ -723,12 +726,12 @@ int http_next(struct http_connection *c, struct http_message *m)
     /* Bytes that nobody asked for are no answer to what is asked now. */
     if (c->reused && ready(c->fd, POLLIN, 0))
         http_close(c);
-    reused = c->reused;
-    rc = ask(c, m);
     /* A connection that was lost while nobody used it, across a freeze perhaps,
-     * is nobody's fault. Asking again gives the same event. */
-    if (rc < 0 && reused && m->end + m->taken == 0)
+     * is nobody's fault. Asking again, on another, gives the same event. */
+    do {
+        reused = c->reused;
         rc = ask(c, m);
+    } while (rc < 0 && reused && m->end + m->taken == 0);
     return rc;
 }
 
@@ -790,10 +793,8 @@ static int add(struct http_stream *s, struct http_text *t, const char *name,
         return s->error = HTTP_HEADER;
     if (t->length > 0)
         http_append(t, ",", 1);
-    if (s->status > 0 && t == &s->headers) {
-        quote(t, name);
-        http_append(t, ":", 1);
-    }
+    if (s->status > 0 && t == &s->headers)
+        http_format(t, "\"%s\":", name);
     if (s->status > 0)
         quote(t, value);
     else
@@ -840,18 +841,31 @@ static void prelude(struct http_text *t, const struct http_stream *s)
     http_append(t, "}\0\0\0\0\0\0\0\0", 9);
 }
 
-/* The head of a response and, for an HTTP answer, the prelude. */
+/* The head of a response and, for an HTTP answer, the prelude. By hand there is
+ * no framing: the body goes to standard output, status and headers, as a line
+ * of JSON, to standard error. */
 static void begin_response(struct http_stream *s)
 {
     char bytes[HTTP_PRELUDE_BYTES_MAX];
-    struct http_text p = {.bytes = bytes, .size = sizeof bytes};
+    struct http_text p = {.bytes = bytes, .size = sizeof bytes}, *t;
     const char *type = "application/vnd.awslambda.http-integration-response";
-    struct http_text *t = begin_head(s->connection, "POST", "invocation/",
-                                     s->id, "/response");
+    struct iovec v;
 
-    if (s->status == 0)
+    s->begun = 1;
+    if (s->status > 0)
+        prelude(&p, s);
+    else
         type = s->headers.length > 0 ? s->header_bytes
                                      : "application/octet-stream";
+    if (!s->connection) {
+        if (p.length > 0) {
+            bytes[p.length - 8] = '\n';
+            v = slice(bytes, p.length - 7);
+            (void)write_all(2, &v, 1, 0);
+        }
+        return;
+    }
+    t = begin_head(s->connection, "POST", "invocation/", s->id, "/response");
     http_format(t,
                 "Content-Type: %s\r\n"
                 "Lambda-Runtime-Function-Response-Mode: streaming\r\n"
@@ -861,28 +875,9 @@ static void begin_response(struct http_stream *s)
     end_head(t, s->invocation_id);
     if (s->status == 0)
         return;
-    prelude(&p, s);
     http_format(t, "%lx\r\n", (unsigned long)p.length);
     http_append(t, bytes, p.length);
     http_append(t, "\r\n", 2);
-}
-
-/* By hand there is no framing: the body goes to standard output, status and
- * headers, as a line of JSON, to standard error. */
-static int print(struct http_stream *s, struct iovec *piece)
-{
-    char bytes[HTTP_PRELUDE_BYTES_MAX];
-    struct http_text p = {.bytes = bytes, .size = sizeof bytes};
-    struct iovec v;
-
-    if (!s->begun && s->status > 0) {
-        prelude(&p, s);
-        bytes[p.length - 8] = '\n';
-        v = slice(bytes, p.length - 7);
-        (void)write_all(2, &v, 1, 0);
-    }
-    s->begun = 1;
-    return write_all(1, piece, 2, 0);
 }
 
 /* Sends, in one system call: the head and the prelude, if they have not left;
@@ -899,14 +894,12 @@ static int transmit(struct http_stream *s, const void *bytes, size_t length,
     v[3] = slice("\r\n", total ? 2 : 0);
     v[4] = slice(end, strlen(end));
     s->piece_length = 0;
-    if (!s->connection)
-        return s->error = print(s, v + 1);
-    s->connection->head.length = 0;
     if (!s->begun)
         begin_response(s);
+    if (!s->connection)
+        return s->error = write_all(1, v + 1, 2, 0);
     if (total > 0)
         http_format(&s->connection->head, "%lx\r\n", (unsigned long)total);
-    s->begun = 1;
     return s->error = send_head(s->connection, v, 5);
 }
 

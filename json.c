@@ -28,7 +28,7 @@ size_t json_utf8(const char *text, size_t length, uint32_t *code)
         if (c < 0xc2 || c > 0xf4)
             return 0;
         n = c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
-        least = n == 3 ? 0x800 : n == 4 ? 0x10000 : 0;
+        least = n == 2 ? 0 : n == 3 ? 0x800 : 0x10000;
         c &= 0x7fu >> n;
     }
     if (n > length)
@@ -62,6 +62,14 @@ static int peek(const struct json_reader *r)
     return r->at < r->length ? (unsigned char)r->text[r->at] : -1;
 }
 
+static int pass(struct json_reader *r, int c)
+{
+    if (peek(r) != c)
+        return 0;
+    r->at++;
+    return 1;
+}
+
 static int pass_space(struct json_reader *r)
 {
     int c;
@@ -72,7 +80,7 @@ static int pass_space(struct json_reader *r)
 }
 
 /* Section 7: string = quotation-mark *char quotation-mark */
-static int string(struct json_reader *r)
+static int string(struct json_reader *r, struct json_token *token)
 {
     uint32_t code;
     size_t n;
@@ -96,7 +104,8 @@ static int string(struct json_reader *r)
                 return JSON_INVALID;
         }
     }
-    r->at++;
+    token->text++;
+    token->length = (size_t)(r->text + r->at++ - token->text);
     return JSON_STRING;
 }
 
@@ -112,21 +121,14 @@ static int digits(struct json_reader *r)
 /* Section 6: number = [ minus ] int [ frac ] [ exp ] */
 static int number(struct json_reader *r)
 {
-    if (peek(r) == '-')
-        r->at++;
-    if (peek(r) == '0')
-        r->at++;
-    else if (!digits(r))
+    (void)pass(r, '-');
+    if (!pass(r, '0') && !digits(r))
         return JSON_INVALID;
-    if (peek(r) == '.') {
-        r->at++;
-        if (!digits(r))
-            return JSON_INVALID;
-    }
-    if (peek(r) == 'e' || peek(r) == 'E') {
-        r->at++;
-        if (peek(r) == '+' || peek(r) == '-')
-            r->at++;
+    if (pass(r, '.') && !digits(r))
+        return JSON_INVALID;
+    if (pass(r, 'e') || pass(r, 'E')) {
+        if (!pass(r, '+'))
+            (void)pass(r, '-');
         if (!digits(r))
             return JSON_INVALID;
     }
@@ -135,8 +137,8 @@ static int number(struct json_reader *r)
 
 static int literal(struct json_reader *r, const char *word, int type)
 {
-    for (; *word; word++, r->at++)
-        if (peek(r) != *word)
+    for (; *word; word++)
+        if (!pass(r, *word))
             return JSON_INVALID;
     return type;
 }
@@ -160,13 +162,13 @@ static int open(struct json_reader *r, int object)
 }
 
 /* Section 3: value = false / null / true / object / array / number / string */
-static int value(struct json_reader *r, int c)
+static int value(struct json_reader *r, struct json_token *token, int c)
 {
     if (c == '{' || c == '[')
         return open(r, c == '{');
     r->state = AFTER;
     if (c == '"')
-        return string(r);
+        return string(r, token);
     if (c == 't')
         return literal(r, "true", JSON_TRUE);
     if (c == 'f')
@@ -198,11 +200,8 @@ static int step(struct json_reader *r, struct json_token *token)
         token->text = r->text + r->at;
     }
     if (!object || r->state == VALUE)
-        return value(r, c);
-    if (c != '"' || string(r) < 0)
-        return JSON_INVALID;
-    token->length = (size_t)(r->text + r->at - token->text);
-    if (pass_space(r) != ':')
+        return value(r, token, c);
+    if (c != '"' || string(r, token) < 0 || pass_space(r) != ':')
         return JSON_INVALID;
     r->at++;
     r->state = VALUE;
@@ -214,12 +213,8 @@ int json_next(struct json_reader *r, struct json_token *token)
     int type = step(r, token);
 
     token->type = type;
-    if (type > 0 && type != JSON_NAME)
+    if (type > 0 && type != JSON_NAME && type != JSON_STRING)
         token->length = (size_t)(r->text + r->at - token->text);
-    if (type == JSON_NAME || type == JSON_STRING) {
-        token->text++;
-        token->length -= 2;
-    }
     return type;
 }
 
@@ -295,7 +290,7 @@ size_t json_decode(const struct json_token *string, char *out)
         code = hex4(p);
         p += 4;
         if (code >> 11 == 0xd800 >> 11) {
-            low = end - p >= 6 && p[0] == '\\' && p[1] == 'u' ? hex4(p + 2) : 0;
+            low = end - p >= 6 && memcmp(p, "\\u", 2) == 0 ? hex4(p + 2) : 0;
             if (code < 0xdc00 && low >> 10 == 0xdc00 >> 10) {
                 code = 0x10000 + ((code & 0x3ff) << 10 | (low & 0x3ff));
                 p += 6;
@@ -337,20 +332,17 @@ static int64_t exponent(const char *p, const char *end)
     return sign * value;
 }
 
-/* value * 10 + digit, or -1 when that has more than 18 digits or `value` is -1
- */
-static int64_t shift_in(int64_t value, int digit)
-{
-    return value < 0 || value >= 100000000000000000 ? -1 : value * 10 + digit;
-}
+/* The least that has more than 18 digits. */
+#define TOO_LARGE INT64_C(1000000000000000000)
 
 int json_decimal(const struct json_token *token, int decimals, int64_t *value)
 {
     const char *p = token->text, *end = p + token->length, *e = p;
-    struct json_reader r = {.text = token->text, .length = token->length};
+    struct json_reader r;
     int64_t sum = 0, places = decimals;
-    int rest = 0;
+    int rest = 0, c;
 
+    json_start(&r, token->text, token->length);
     if (number(&r) < 0 || r.at != r.length)
         return JSON_TYPE;
     while (e < end && (*e | 0x20) != 'e')
@@ -359,19 +351,19 @@ int json_decimal(const struct json_token *token, int decimals, int64_t *value)
     places += exponent(e, end);
     for (const char *q = p; q < e && *q != '.'; q++)
         places += digit(*q);
-    for (; p < e; p++) {
-        if (!digit(*p))
+    for (; p < e || (places > 0 && sum > 0 && sum < TOO_LARGE); p += p < e) {
+        c = p < e ? *p : '0';
+        if (!digit(c))
             continue;
-        if (places-- > 0)
-            sum = shift_in(sum, *p - '0');
+        if (places-- <= 0)
+            rest |= c - '0';
+        else if (sum < TOO_LARGE / 10)
+            sum = sum * 10 + (c - '0');
         else
-            rest |= *p - '0';
+            sum = TOO_LARGE;
     }
-    while (places-- > 0 && sum > 0)
-        sum = shift_in(sum, 0);
-    if (rest && sum >= 0)
-        sum++;
-    if (sum < 0 || sum > 999999999999999999)
+    sum += rest != 0;
+    if (sum >= TOO_LARGE)
         return JSON_RANGE;
     *value = token->text[0] == '-' ? -sum : sum;
     return 0;

@@ -141,6 +141,27 @@ static void test_cases(void)
     CHECK(count > 250);
 }
 
+/* Each byte of a text becomes every other one. */
+static void test_every_byte(void)
+{
+    static const char *const texts[] = {
+        "[1,{\"a\":2,\"b\":[]},\"\\u00e9\\n\"]",
+        " { \"a\" : -1.5e+3 , \"b\" : [ 0 , true ] } ",
+        "[null,false,\"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\",10E-2]"};
+    char text[100];
+
+    for (size_t i = 0; i < COUNT(texts); i++) {
+        size_t length = strlen(texts[i]);
+
+        unit_case("every byte in %s", texts[i]);
+        for (size_t k = 0; k < 256 * length; k++) {
+            memcpy(text, texts[i], length);
+            text[k / 256] = (char)k;
+            agree(text, length);
+        }
+    }
+}
+
 /* JSONTestSuite (nst/JSONTestSuite), which is not ours to keep. */
 static void test_suite(void)
 {
@@ -1106,6 +1127,7 @@ int main(void)
 {
     wall = unit_before_wall(BIG) + BIG;
     test_cases();
+    test_every_byte();
     test_suite();
     test_tokens();
     test_depth();
