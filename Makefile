@@ -27,7 +27,8 @@ ifneq ($(findstring Free Software,$(shell $(CC) --version 2>/dev/null)),)
 SMALLER = -flto -flto-partition=one -fno-expensive-optimizations \
     -fno-schedule-insns2 -fno-move-loop-invariants -fno-caller-saves \
     -fno-inline-functions-called-once -fno-if-conversion -fno-ipa-cp \
-    -fno-tree-dominator-opts -fno-optimize-sibling-calls -fno-ipa-modref
+    -fno-tree-dominator-opts -fno-optimize-sibling-calls -fno-ipa-modref \
+    -fno-tree-loop-optimize -fno-strict-aliasing
 endif
 
 # The table of sections, at the end of the file, is for debuggers. The ELF header

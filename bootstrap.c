@@ -139,10 +139,9 @@ static size_t span(const char *text, char other)
     size_t n = 0;
     int c;
 
-    for (; (c = text[n] | 0x20) != 0x20; n++)
-        if (text[n] != other && (c < 'a' || c > 'z') &&
-            (text[n] < '0' || text[n] > '9'))
-            break;
+    while ((c = text[n]) == other || (c >= '0' && c <= '9') ||
+           ((c | 0x20) >= 'a' && (c | 0x20) <= 'z'))
+        n++;
     return n;
 }
 
@@ -207,7 +206,7 @@ static int conclude(struct http_stream *s, int rc)
     if (s->error > HTTP_HEADER)
         return s->error;
     if (s->connection) {
-        log_line("", s->id, s->error_json);
+        log_line(*s->id ? "" : "init", s->id, s->error_json);
         if (!s->begun)
             return http_post_error(s);
     }
@@ -392,28 +391,31 @@ enum { DELAY, FORMAT, SENTENCE, EVENT, OPTIONS };
 
 static const char option_names[] = "--delay\0--format\0--sentence\0--event";
 
-static void check_option(int option, char *value)
+static void check_option(int option, const char *name, char *value)
 {
     struct json_token delay = {JSON_NUMBER, value, strlen(value)};
     int64_t seconds; /* rounded away from zero */
 
     if (option == DELAY &&
         (json_decimal(&delay, 0, &seconds) < 0 || seconds < 0 || seconds > 900))
-        usage_error("--delay", "must be a number from 0 to 900");
+        usage_error(name, "must be a number from 0 to 900");
     if (option == FORMAT && strcmp(value, "json") != 0 &&
         strcmp(value, "text") != 0 && strcmp(value, "sse") != 0)
-        usage_error("--format", "must be json, text or sse");
+        usage_error(name, "must be json, text or sse");
 }
 
 /* Adds a member to the JSON object. */
 static void add_option(struct http_text *object, const char *name,
                        const char *value, const char *quote)
 {
-    object->length--;
+    int rc;
+
+    object->length--; /* its last brace */
     http_format(object, "%s\"%s\":%s", object->length > 1 ? "," : "", name + 2,
                 quote);
-    if (escape(object, object->size - object->length, value) < 0 ||
-        (http_format(object, "%s}", quote), object->size == object->length))
+    rc = escape(object, object->size - object->length, value);
+    http_format(object, "%s}", quote);
+    if (rc < 0 || object->size == object->length)
         usage_error(name, "too long");
 }
 
@@ -443,7 +445,7 @@ static const char *read_options(struct http_text *object, char **argv)
         value = *value ? value + 1 : *++argv;
         if (!value)
             usage_error(name, "needs a value");
-        check_option(i, value);
+        check_option(i, name, value);
         if (i == EVENT)
             file = value;
         else
@@ -485,9 +487,8 @@ static int run_by_hand(struct runtime *r, char **argv)
     describe(&in, &r->message, id);
     in.options = o.bytes = options;
     file = read_options(&o, argv + 1);
+    memcpy(in.event, options, o.length);
     in.event_length = file ? read_event(in.event, file) : o.length;
-    if (!file)
-        memcpy(in.event, options, o.length);
     http_start(&r->stream, NULL, id, "");
     rc = handler_init(&r->stream);
     if (rc >= 0 && r->stream.error == 0)
@@ -677,6 +678,7 @@ char *getenv(const char *name)
  * memcpy, or strlen, and calling itself. */
 #define KEEP_LOOP __asm__ volatile("")
 
+/* By bytes from the first to the last, where the processor does that fast. */
 static void copy_upward(char *to, const char *from, size_t length)
 {
 #ifdef __x86_64__
@@ -704,7 +706,8 @@ OPAQUE void *memmove(void *to, const void *from, size_t length)
         }
         return to;
     }
-    copy_upward(t, f, length);
+    if (t != f)
+        copy_upward(t, f, length);
     return to;
 }
 

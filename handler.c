@@ -126,7 +126,7 @@ static const char *accept(struct job *j)
         j->format++;
         known += strlen(known) + 1;
     }
-    if (found[FORMAT].type != JSON_STRING || j->format > SSE)
+    if (j->format > SSE || found[FORMAT].type != JSON_STRING)
         return "format must be \"json\", \"text\" or \"sse\"";
     if (found[SENTENCE].type != JSON_STRING)
         return "sentence must be a string";

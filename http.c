@@ -122,7 +122,7 @@ const char *http_reason(int error)
 
 enum { STATUS_LINE, FIELD_LINE, DATA, CHUNK_SIZE, CHUNK_END, TRAILER, DONE };
 
-/* `left` bounds what is read in the state: a head, a line, data, a section. */
+/* `left` is what the new state may read: a head, a line, data, a section. */
 static int enter(struct http_message *m, int state, size_t left)
 {
     m->state = state;
@@ -183,7 +183,7 @@ static int status_line(struct http_message *m, const char *line)
     int64_t status = 0;
 
     for (int i = 0; shape[i]; i++)
-        if (shape[i] == '0' ? !digit(line[i]) : line[i] != shape[i])
+        if (line[i] != shape[i] && (shape[i] != '0' || !digit(line[i])))
             return HTTP_STATUS_LINE;
     (void)http_decimal(line + 9, 999, &status);
     m->status = (int)status;
@@ -243,18 +243,17 @@ static int frame(struct http_message *m)
         if (lengths < 0 || !digits || *digits != '\0')
             return HTTP_LENGTH;
     }
-    m->chunked = coding != NULL;
-    if (m->status == 204 || m->status == 304)
-        m->chunked = 0, length = 0;
-    else if (!coding && !digits)
-        return HTTP_UNFRAMED;
-    else if (coding &&
-             (codings != 1 || digits || !http11 || !same(coding, "chunked")))
-        return HTTP_CODING;
     m->body = m->at;
-    if (m->chunked)
-        return enter(m, CHUNK_SIZE, HTTP_CHUNK_LINE_BYTES_MAX);
-    return enter(m, length ? DATA : DONE, (size_t)length);
+    if (m->status == 204 || m->status == 304)
+        return enter(m, DONE, 0);
+    if (!coding && !digits)
+        return HTTP_UNFRAMED;
+    if (!coding)
+        return enter(m, length ? DATA : DONE, (size_t)length);
+    if (codings != 1 || digits || !http11 || !same(coding, "chunked"))
+        return HTTP_CODING;
+    m->chunked = 1;
+    return enter(m, CHUNK_SIZE, HTTP_CHUNK_LINE_BYTES_MAX);
 }
 
 /* Drops the bytes between the body, as far as it is read, and m->line: framing
@@ -306,8 +305,7 @@ static int data(struct http_message *m)
 
     if (n > m->left)
         n = m->left;
-    if (m->body + m->body_length < m->at)
-        memmove(m->buffer + m->body + m->body_length, m->buffer + m->at, n);
+    memmove(m->buffer + m->body + m->body_length, m->buffer + m->at, n);
     m->body_length += n;
     m->left -= n;
     m->at += n;
@@ -333,7 +331,7 @@ static int line(struct http_message *m)
         return field_line(m, begin);
     if (m->state == FIELD_LINE)
         return end_of_head(m);
-    return enter(m, m->state == TRAILER ? DONE : CHUNK_SIZE,
+    return enter(m, m->state == CHUNK_END ? CHUNK_SIZE : DONE,
                  HTTP_CHUNK_LINE_BYTES_MAX);
 }
 
@@ -351,7 +349,8 @@ int http_parse(struct http_message *m)
     if (rc < 0)
         return rc;
     if (m->state == DONE) {
-        m->reusable &= m->at == m->end;
+        if (m->at < m->end)
+            m->reusable = 0;
         return 1;
     }
     if (m->body > 0)
@@ -938,13 +937,14 @@ int http_look(struct http_stream *s)
 {
     struct http_connection *c = s->connection;
 
-    if (s->error < 0 || !c || c->fd < 0 || !ready(c->fd, POLLIN, 0))
-        return s->error;
-    if (s->begun)
-        return s->error = HTTP_EARLY;
-    /* Nothing is lost yet: the head can leave on a new connection. */
-    http_close(c);
-    return 0;
+    if (s->error == 0 && c && c->fd >= 0 && ready(c->fd, POLLIN, 0)) {
+        if (s->begun)
+            s->error = HTTP_EARLY;
+        else
+            /* Nothing is lost: the head can leave on a new connection. */
+            http_close(c);
+    }
+    return s->error;
 }
 
 int http_end(struct http_stream *s)

@@ -105,7 +105,7 @@ struct http_message {
     int state;
     int interim;
     int chunked;
-    size_t left; /* of the body, the chunk or the trailer section */
+    size_t left; /* of the head, the line, the data or the trailer section */
 
     int status;
     int reusable; /* the connection may carry another request */
