@@ -88,7 +88,11 @@ run: $(PRODUCT) build/lambda
 	@build/lambda --invoke '{"delay":0.2}' -- ./$(PRODUCT)
 
 serve: $(PRODUCT) build/lambda
-	@exec build/lambda --port $(PORT) --runtime-api 127.0.0.1:0 -- ./$(PRODUCT)
+	@exec build/lambda --port $(PORT) --runtime-api 127.0.0.1:0 \
+	    --concurrency 10 -- ./$(PRODUCT)
+
+wire: $(PRODUCT) build/lambda
+	@build/lambda --wire --invoke '{}' -- ./$(PRODUCT)
 
 # Deployment
 
@@ -179,6 +183,7 @@ help:
 	@echo 'make             ./bootstrap: the runtime with handler.c, no C library in it'
 	@echo 'make run         one invocation in a local Lambda: words, one by one'
 	@echo 'make serve       a local Function URL on http://127.0.0.1:$(PORT) (PORT=)'
+	@echo 'make wire        one invocation, and each byte of it on the wire, explained'
 	@echo 'make test        the tests: a C compiler and make are all they need'
 	@echo 'make zip         function.zip, to be uploaded'
 	@echo 'make clean       removes what was built'
@@ -188,4 +193,4 @@ help:
 	@echo 'CC= CFLAGS= LDFLAGS= as usual'
 
 FORCE:
-.PHONY: all run serve zip test clean help FORCE
+.PHONY: all run serve wire zip test clean help FORCE

@@ -269,7 +269,8 @@ int handler_init(struct http_stream *out);
 int handler_invoke(const struct invocation *in, struct http_stream *out);
 
 /* Makes the response an HTTP answer for a Function URL or API Gateway, with
- * this status (200 to 599). Without it the response is a plain body. An answer
+ * this status (200 to 599): the first call, before any header. Without it the
+ * response is a plain body. An answer
  * with an empty body can keep its client waiting: write at least one byte. */
 int http_status(struct http_stream *out, int status);
 

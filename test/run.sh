@@ -3,8 +3,8 @@
 # with: "N passed, N failed", perhaps ", N skipped". What ends without such a
 # line, or fails without saying so, counts as one failure.
 passed=0 failed=0 skipped=0
-output=build/test/output.$$
-mkdir -p build/test
+output=$(mktemp) || exit 1
+trap 'rm -f "$output"' EXIT
 for command; do
     printf '%s\n' "$command"
     sh -c "$command" >$output 2>&1 </dev/null
@@ -20,7 +20,6 @@ for command; do
     fi
     passed=$((passed + $1)) failed=$((failed + $2)) skipped=$((skipped + ${3:-0}))
 done
-rm -f $output
 if [ $skipped -gt 0 ]; then
     echo "$passed passed, $failed failed, $skipped skipped"
 else
