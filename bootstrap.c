@@ -711,9 +711,12 @@ OPAQUE void *memmove(void *to, const void *from, size_t length)
     return to;
 }
 
-OPAQUE void *memcpy(void *restrict to, const void *restrict from, size_t length)
+/* Not by way of memmove(): the compiler would call memcpy() for it, for ever.
+ */
+OPAQUE void *memcpy(void *to, const void *from, size_t length)
 {
-    return memmove(to, from, length);
+    copy_upward(to, from, length);
+    return to;
 }
 
 OPAQUE void *memset(void *to, int byte, size_t length)

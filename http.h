@@ -71,8 +71,8 @@ const char *http_reason(int error);
 #define HTTP_ID_BYTES_MAX 128
 /* Pieces beyond this leave as several chunks. */
 #define HTTP_PIECE_BYTES_MAX 16384
-/* Headers and cookies of an answer. As JSON at most twice that, and so below
- * the 16 KB in which API Gateway looks for the end of the prelude. */
+/* Headers of an answer as JSON with a NUL, and as much again for its cookies:
+ * below the 16 KB in which API Gateway looks for the end of the prelude. */
 #define HTTP_ANSWER_BYTES_MAX  4096
 #define HTTP_PRELUDE_BYTES_MAX (2 * HTTP_ANSWER_BYTES_MAX + 64)
 /* Base64 makes it 3,600 bytes: with names and type, below the 4 KiB of trailer
@@ -180,7 +180,7 @@ int http_endpoint_parse(struct http_endpoint *e, const char *text);
 
 struct http_connection {
     struct http_endpoint endpoint;
-    int fd;                /* -1 while there is none */
+    int fd;                /* -1 while there is none; all else begins as 0 */
     int reused;            /* it has carried a whole exchange before */
     struct http_text head; /* of a request, or the size line of a chunk */
     char head_bytes[HTTP_REQUEST_BYTES_MAX];
