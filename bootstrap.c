@@ -563,30 +563,30 @@ __asm__(".globl _start\n"
         "    xor %ebp, %ebp\n"
         "    mov %rsp, %rdi\n"
         "    and $-16, %rsp\n"
-        "    call start\n"
-        "enter:\n" /* the number in eax, arguments as for a function */
+        "    call kernel_start\n"
+        "kernel_enter:\n" /* the number in eax, arguments as for a function */
         "    mov %rcx, %r10\n"
         "    syscall\n"
         "    mov %rax, %rdi\n"
-        "    jmp result\n");
+        "    jmp kernel_result\n");
 #define SYSTEM_CALL(name, number)               \
     __asm__(".globl " #name "\n" #name          \
             ": mov $" NUMBER(number) ", %eax\n" \
-                                     "    jmp enter\n")
+                                     "    jmp kernel_enter\n")
 #elif defined __aarch64__
 __asm__(".globl _start\n"
         "_start:\n"
         "    mov x29, xzr\n"
         "    mov x30, xzr\n"
         "    mov x0, sp\n"
-        "    b start\n"
-        "enter:\n" /* the number in x8, arguments as for a function */
+        "    b kernel_start\n"
+        "kernel_enter:\n" /* the number in x8, arguments as for a function */
         "    svc 0\n"
-        "    b result\n");
+        "    b kernel_result\n");
 #define SYSTEM_CALL(name, number)             \
     __asm__(".globl " #name "\n" #name        \
             ": mov x8, #" NUMBER(number) "\n" \
-                                         "    b enter\n")
+                                         "    b kernel_enter\n")
 #else
 #error "no system calls for this processor: make HOSTED=1"
 #endif
@@ -610,9 +610,9 @@ SYSTEM_CALL(kernel_ppoll, __NR_ppoll);
 SYSTEM_CALL(kernel_sigaction, __NR_rt_sigaction);
 
 /* POSIX's convention: -1, and in errno what the kernel gives as -errno. */
-long result(long value);
+long kernel_result(long value);
 
-__attribute__((used)) long result(long value)
+__attribute__((used)) long kernel_result(long value)
 {
     if (value >= 0 || value < -4095)
         return value;
@@ -620,10 +620,10 @@ __attribute__((used)) long result(long value)
     return -1;
 }
 
-void start(long *stack);
+void kernel_start(long *stack);
 
 /* The kernel leaves on the stack: argc, argv, NULL, the environment, NULL. */
-__attribute__((used)) void start(long *stack)
+__attribute__((used)) void kernel_start(long *stack)
 {
     char **argv = (char **)(stack + 1);
 

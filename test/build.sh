@@ -57,7 +57,11 @@ ok 'nothing changed' idle
 ok 'another handler' builds HANDLER=test/hello.c
 ok 'and its result' [ "$(env -u AWS_LAMBDA_RUNTIME_API $dir/$bootstrap | head -n 1)" = Hello. ]
 ok 'the same handler' idle HANDLER=test/hello.c
-ok 'another flag' builds HANDLER=test/hello.c CFLAGS=-O1
+for flags in -O0 -O1 -O3 '-O2 -fstack-protector-strong -D_FORTIFY_SOURCE=2'; do
+    ok "CFLAGS='$flags'" builds HANDLER=test/hello.c CFLAGS="$flags"
+    ok 'and its result' [ "$(env -u AWS_LAMBDA_RUNTIME_API $dir/$bootstrap | head -n 1)" = Hello. ]
+    rm -f $dir/$bootstrap
+done
 ok 'a C library' builds HOSTED=1
 ok 'a C library, again' idle HOSTED=1
 touch $dir/json.h
