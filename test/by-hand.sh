@@ -166,6 +166,9 @@ run 'an argument' 2 words
 refused 'rawstream: words: no such option'
 run 'an option without its value' 2 --delay
 refused 'rawstream: --delay: needs a value'
+digits=$(head -c 65510 /dev/zero | tr '\0' 0)
+run 'options that fill their buffer' 2 --delay "0.$digits" --sentence 'no room'
+out </dev/null
 run 'an event that is not there' 2 --event $dir/none
 run 'an event that is a directory' 2 --event $dir
 out </dev/null
