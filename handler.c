@@ -283,7 +283,7 @@ static int stream_words(struct job *j, const struct invocation *in)
     struct json_token rest = j->found[SENTENCE];
     const char *word = NULL;
     size_t length;
-    int rc;
+    int rc = 0;
 
     start_clock(j, in);
     while (next_word(&rest, &word) > 0)
@@ -293,8 +293,8 @@ static int stream_words(struct job *j, const struct invocation *in)
         http_format(&j->text, ",\"request_id\":\"%s\",\"word_count\":%ld",
                     in->request_id, j->word_count);
         end_line(j);
+        rc = http_flush(out);
     }
-    rc = http_flush(out);
     for (long n = 0; (length = next_word(&j->found[SENTENCE], &word)) > 0;
          n++) {
         if (rc == 0)
