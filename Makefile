@@ -194,3 +194,5 @@ help:
 
 FORCE:
 .PHONY: all run serve wire zip test clean help FORCE
+
+include test/deep.mk

@@ -10,7 +10,7 @@ for tool in aarch64-linux-gnu-gcc qemu-aarch64; do
 done
 dir=build/test/arm64
 rm -rf $dir && mkdir -p $dir/test/handlers
-cp Makefile ./*.c ./*.h $dir && cp test/hello.c $dir/test &&
+cp Makefile ./*.c ./*.h $dir && cp test/hello.c test/deep.mk $dir/test &&
     cp test/handlers/*.c $dir/test/handlers
 (cd $dir && MAKEFLAGS= make -s CC=aarch64-linux-gnu-gcc bootstrap \
     build/test/puppet.plain build/test/hello.plain) || exit 1
