@@ -7,6 +7,11 @@ HANDLER = handler.c
 CFLAGS = -Os
 PORT = 8080
 
+# What function.zip may weigh, with handler.c and with test/hello.c, made by
+# gcc 12: bytes.
+BUDGET_x86_64 = 12288 9100
+BUDGET_aarch64 = 13056 9600
+
 WARNINGS = -Wall -Wextra -Wconversion -Wshadow -Wcast-qual \
     -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wundef
 C11 = -std=c11 -D_POSIX_C_SOURCE=200809L -I. $(WARNINGS)
@@ -19,8 +24,26 @@ FREESTANDING = -ffreestanding -fbuiltin $(SMALLER) -fPIE -fvisibility=hidden -fo
     -fno-stack-protector -U_FORTIFY_SOURCE -fno-jump-tables -fno-ident \
     -fno-asynchronous-unwind-tables -fno-unwind-tables \
     -ffunction-sections -fdata-sections
-LINK = -nostdlib -static-pie -s -Wl,--gc-sections -Wl,--build-id=none \
+LINK = -nostdlib -static-pie $(STRIP) -Wl,--gc-sections -Wl,--build-id=none \
     -Wl,-z,noexecstack -Wl,-z,noseparate-code -Wl,-z,norelro
+STRIP = -s
+
+# ARCH=: for another processor, with a cross gcc, or with clang and lld.
+NATIVE := $(CC)
+B = build
+ifdef ARCH
+TRIPLE_x86_64 = x86_64-linux-gnu
+TRIPLE_arm64 = aarch64-linux-gnu
+TRIPLE := $(or $(TRIPLE_$(ARCH)),$(error ARCH=$(ARCH): x86_64 or arm64 was expected))
+B = build/$(ARCH)
+ifeq ($(origin CC),default)
+CC := $(or $(shell command -v $(TRIPLE)-gcc),clang)
+endif
+ifneq ($(findstring clang,$(shell $(CC) --version 2>/dev/null)),)
+override CC := $(CC) --target=$(TRIPLE)
+override LDFLAGS += -fuse-ld=lld
+endif
+endif
 
 # What makes gcc's code smaller, found by trial.
 ifneq ($(findstring Free Software,$(shell $(CC) --version 2>/dev/null)),)
@@ -40,6 +63,7 @@ define CUT
 endef
 
 MACHINE := $(shell $(CC) -dumpmachine 2>/dev/null)
+PROCESSOR = $(firstword $(subst -, ,$(MACHINE)))
 LINUX := $(filter %-linux %-linux-gnu %-linux-musl,$(MACHINE))
 ifeq ($(filter x86_64-% aarch64-%,$(LINUX)),)
 ifndef HOSTED
@@ -48,12 +72,12 @@ HOSTED = 1
 endif
 endif
 ifdef HOSTED
-PRODUCT = build/hosted/bootstrap
+PRODUCT = $(B)/hosted/bootstrap
 FREESTANDING =
 LINK =
 CUT =
 else
-PRODUCT = bootstrap
+PRODUCT = $(ARCH:%=$(B)/)bootstrap
 INTEGERS = -mgeneral-regs-only
 endif
 COMPILE = $(CC) $(CFLAGS) $(C11) $(FREESTANDING)
@@ -82,7 +106,7 @@ $(PRODUCT): $(CORE) $(HANDLER) $(HEADERS) build/$(PRODUCT).command
 
 build/lambda: test/lambda.c $(wildcard test/lambda/*)
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(C11) -o $@ test/lambda.c $(wildcard test/lambda/*.c) $(LDFLAGS)
+	$(NATIVE) $(CFLAGS) $(C11) -o $@ test/lambda.c $(wildcard test/lambda/*.c) $(LDFLAGS)
 
 run: $(PRODUCT) build/lambda
 	@build/lambda --invoke '{"delay":0.2}' -- ./$(PRODUCT)
@@ -96,64 +120,85 @@ wire: $(PRODUCT) build/lambda
 
 # Deployment
 
-zip: function.zip
+ZIP = $(ARCH:%=$(B)/)function.zip
+
+zip: $(ZIP)
 
 # Only the name, the bytes and the mode of the file count: not when, where and
 # by whom it is made.
-function.zip: $(PRODUCT)
-	@command -v zip >/dev/null || { echo 'make zip needs the program zip' >&2; exit 1; }
-	@rm -rf $@ build/zip && mkdir -p build/zip
-	@cp $(PRODUCT) build/zip/bootstrap && chmod 0755 build/zip/bootstrap
-	@TZ=UTC touch -t 198001010000 build/zip/bootstrap
-	@cd build/zip && TZ=UTC zip -q -9 -X ../../$@ bootstrap
-	@wc -c $@
+define PACK
+@command -v zip >/dev/null || { echo 'make zip needs the program zip' >&2; exit 1; }
+@rm -rf $@ $@.d && mkdir -p $@.d
+@cp $< $@.d/bootstrap && chmod 0755 $@.d/bootstrap
+@TZ=UTC touch -t 198001010000 $@.d/bootstrap
+@cd $@.d && TZ=UTC zip -q -9 -X $(CURDIR)/$@ bootstrap
+@rm -r $@.d
+@wc -c $@
+endef
+
+$(ZIP): $(PRODUCT)
+	$(PACK)
+
+$(B)/test/hello.zip: $(B)/test/hello.plain
+	$(PACK)
+
+$(B)/symbols: STRIP =
+$(B)/symbols: CUT =
+$(B)/symbols: $(CORE) $(HANDLER) $(HEADERS) build/$(PRODUCT).command
+	$(call LINK_BOOTSTRAP,$(HANDLER))
+
+size: $(ZIP) $(B)/test/hello.zip $(B)/symbols
+	@CC='$(CC)' sh test/size.sh $(PRODUCT) $(B)/symbols $(ZIP) $(B)/test/hello.zip \
+	    $(BUDGET_$(PROCESSOR))
 
 # Tests
 
 # -O1: sanitizers find as much and take half the time.
+ifndef ARCH
 SANITIZE = $(eval SANITIZE := $(shell mkdir -p build && \
     echo 'int main(void) { return 0; }' >build/probe.c && \
     $(CC) -fsanitize=address,undefined -o build/probe build/probe.c 2>build/probe.log && \
     build/probe && echo -fsanitize=address,undefined -fno-sanitize-recover=undefined))$(SANITIZE)
+endif
 CHECKED = $(CC) $(CFLAGS) -O1 -g $(C11) $(SANITIZE)
 WRAPPED = -Wl,--wrap=connect,--wrap=getsockopt,--wrap=poll,--wrap=read,--wrap=writev
 WIRE = build/test/wire -j 4 $(foreach h,puppet hello,--bin $(h)=build/test/$(h).$(1))
 SCRIPTS = $(wildcard test/wire/*.txt) README.md
 
-build/test/%.plain: test/handlers/%.c $(CORE) $(HEADERS) build/$(PRODUCT).command
+$(B)/test/%.plain: test/handlers/%.c $(CORE) $(HEADERS) build/$(PRODUCT).command
 	$(call LINK_BOOTSTRAP,$<)
 
-build/test/hello.plain: test/hello.c $(CORE) $(HEADERS) build/$(PRODUCT).command
+$(B)/test/hello.plain: test/hello.c $(CORE) $(HEADERS) build/$(PRODUCT).command
 	$(call LINK_BOOTSTRAP,$<)
 
-build/test/%.checked: test/handlers/%.c $(CORE) $(HEADERS) build/$(PRODUCT).command
+$(B)/test/%.checked: test/handlers/%.c $(CORE) $(HEADERS) build/$(PRODUCT).command
 	@mkdir -p $(@D)
 	$(CHECKED) -o $@ $(CORE) $< $(LDFLAGS)
 
-build/test/hello.checked: test/hello.c $(CORE) $(HEADERS) build/$(PRODUCT).command
+$(B)/test/hello.checked: test/hello.c $(CORE) $(HEADERS) build/$(PRODUCT).command
 	@mkdir -p $(@D)
 	$(CHECKED) -o $@ $(CORE) $< $(LDFLAGS)
 
-build/test/bootstrap.checked: $(HANDLER) $(CORE) $(HEADERS) build/$(PRODUCT).command
+$(B)/test/bootstrap.checked: $(HANDLER) $(CORE) $(HEADERS) build/$(PRODUCT).command
 	@mkdir -p $(@D)
 	$(CHECKED) -o $@ $(CORE) $(HANDLER) $(LDFLAGS)
 
-build/test/json_test: test/json_test.c test/json_reference.c test/json_reference.h \
+$(B)/test/json_test: test/json_test.c test/json_reference.c test/json_reference.h \
     test/unit.h json.c json.h build/$(PRODUCT).command
 	@mkdir -p $(@D)
 	$(CHECKED) -o $@ test/json_test.c test/json_reference.c json.c $(LDFLAGS)
 
-build/test/http_test: test/http_test.c test/unit.h http.c http.h build/$(PRODUCT).command
+$(B)/test/http_test: test/http_test.c test/unit.h http.c http.h build/$(PRODUCT).command
 	@mkdir -p $(@D)
 	$(CHECKED) $(WRAPPED) -o $@ test/http_test.c http.c $(LDFLAGS)
 
 build/test/lambda_test: test/lambda_test.c
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(C11) -o $@ $< $(LDFLAGS)
+	$(NATIVE) $(CFLAGS) $(C11) -o $@ $< $(LDFLAGS)
 
 build/test/wire: test/wire.c
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(C11) -o $@ $< $(LDFLAGS)
+	$(NATIVE) $(CFLAGS) $(C11) -o $@ $< $(LDFLAGS)
 
 build/jsoncheck: test/jsoncheck.c json.c json.h
 	@mkdir -p $(@D)
@@ -186,13 +231,15 @@ help:
 	@echo 'make wire        one invocation, and each byte of it on the wire, explained'
 	@echo 'make test        the tests: a C compiler and make are all they need'
 	@echo 'make zip         function.zip, to be uploaded'
+	@echo 'make size        what it weighs, and where'
 	@echo 'make clean       removes what was built'
 	@echo
 	@echo 'HANDLER=mine.c   builds with your handler'
+	@echo 'ARCH=arm64       builds build/arm64/bootstrap, function.zip (ARCH=x86_64, too)'
 	@echo 'HOSTED=1         builds with the C library: build/hosted/bootstrap'
 	@echo 'CC= CFLAGS= LDFLAGS= as usual'
 
 FORCE:
-.PHONY: all run serve wire zip test clean help FORCE
+.PHONY: all run serve wire zip size test clean help FORCE
 
 include test/deep.mk

@@ -1,20 +1,18 @@
 #!/bin/sh
-# The wire transcripts with the arm64 binary, cross-built and emulated. Run
-# after `make test`, which builds the player.
-for tool in aarch64-linux-gnu-gcc qemu-aarch64; do
-    if ! command -v $tool >/dev/null; then
-        echo "skipped: arm64: no $tool here"
-        echo '0 passed, 0 failed, 1 skipped'
-        exit
-    fi
-done
-dir=build/test/arm64
-rm -rf $dir && mkdir -p $dir/test/handlers
-cp Makefile ./*.c ./*.h $dir && cp test/hello.c test/deep.mk $dir/test &&
-    cp test/handlers/*.c $dir/test/handlers
-(cd $dir && MAKEFLAGS= make -s CC=aarch64-linux-gnu-gcc bootstrap \
-    build/test/puppet.plain build/test/hello.plain) || exit 1
-exec build/test/wire -j 4 --under qemu-aarch64 \
-    --bin puppet=$dir/build/test/puppet.plain \
-    --bin hello=$dir/build/test/hello.plain \
-    $dir/bootstrap test/wire/*.txt README.md
+# The tests with arm64 binaries, cross-built and emulated. Run after `make
+# test`, which builds the player of transcripts.
+skip() {
+    echo "skipped: arm64: $1"
+    echo '0 passed, 0 failed, 1 skipped'
+    exit
+}
+command -v aarch64-linux-gnu-gcc >/dev/null || skip 'no aarch64-linux-gnu-gcc here'
+command -v qemu-aarch64 >/dev/null || skip 'no qemu-aarch64 here'
+test=build/arm64/test
+make -s ARCH=arm64 all $test/json_test $test/http_test $test/puppet.plain \
+    $test/hello.plain || exit 1
+emulator='qemu-aarch64 -L /usr/aarch64-linux-gnu'
+exec sh test/run.sh "$emulator $test/json_test" "$emulator $test/http_test" \
+    "build/test/wire -j 4 --under qemu-aarch64 --bin puppet=$test/puppet.plain \
+     --bin hello=$test/hello.plain build/arm64/bootstrap test/wire/*.txt README.md" \
+    'sh test/by-hand.sh build/arm64/bootstrap qemu-aarch64'

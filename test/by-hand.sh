@@ -1,6 +1,7 @@
 #!/bin/sh
-# The runtime as somebody runs it by hand: by-hand.sh BOOTSTRAP
+# The runtime as somebody runs it by hand: by-hand.sh BOOTSTRAP [EMULATOR]
 bootstrap=$1
+emulator=$2
 unset AWS_LAMBDA_RUNTIME_API
 dir=build/test/by-hand
 rm -rf $dir && mkdir -p $dir
@@ -22,7 +23,7 @@ same() {
 run() {
     name=$1 status=$2
     shift 2
-    "$bootstrap" "$@" >$dir/out 2>$dir/err <$dir/in
+    $emulator "$bootstrap" "$@" >$dir/out 2>$dir/err <$dir/in
     echo $? >$dir/status
     for file in $dir/out $dir/err; do
         sed -e 's/local-test-[0-9]*/{id}/g' \
@@ -47,7 +48,7 @@ refused() {
     same "$name: message" $dir/first
     out </dev/null
     sed 1d $dir/err >$dir/rest
-    "$bootstrap" --help >$dir/expected
+    $emulator "$bootstrap" --help >$dir/expected
     same "$name: usage" $dir/rest
 }
 
@@ -184,7 +185,7 @@ sed -n 's/^#define RAWSTREAM_VERSION "\(.*\)"/rawstream \1/p' http.h | out
 
 # ends NAME STATUS SIGNAL: a run that would take long ends at once.
 ends() {
-    "$bootstrap" --delay 100 >/dev/null 2>&1 &
+    $emulator "$bootstrap" --delay 100 >/dev/null 2>&1 &
     pid=$!
     sleep 0.2 2>/dev/null || sleep 1
     kill -s "$3" $pid
@@ -195,11 +196,11 @@ ends() {
 }
 ends 'Ctrl-C' 130 INT
 ends 'SIGTERM' 143 TERM
-"$bootstrap" --delay 0 >&- 2>/dev/null
+$emulator "$bootstrap" --delay 0 >&- 2>/dev/null
 echo $? >$dir/status
 echo 1 >$dir/expected
 same 'a closed standard output' $dir/status
-{ "$bootstrap" --delay 0.2 2>/dev/null; echo $? >$dir/status; } | head -n 1 >$dir/out
+{ $emulator "$bootstrap" --delay 0.2 2>/dev/null; echo $? >$dir/status; } | head -n 1 >$dir/out
 echo 1 >$dir/expected
 same 'a reader that leaves' $dir/status
 

@@ -1,0 +1,39 @@
+#!/bin/sh
+# What the runtime weighs, in bytes, and whether it keeps to its budget:
+# size.sh BOOTSTRAP SYMBOLS ZIP HELLO-ZIP [BUDGET HELLO-BUDGET]
+# SYMBOLS is the same program with its symbols. The budget is that of gcc 12:
+# what another compiler makes is printed and not judged.
+for tool in size nm; do
+    command -v $tool >/dev/null || {
+        echo "make size needs the program $tool" >&2
+        exit 1
+    }
+done
+
+row() { printf '%-24s %8d\n' "$@"; }
+
+size "$2" | tail -n 1 | {
+    read -r text data bss rest
+    row text "$text" data "$data" bss "$bss"
+}
+row bootstrap "$(wc -c <"$1")"
+echo
+nm -S --size-sort -r -t d "$2" | grep -i ' t ' | head -n 10 |
+    awk '{ printf "%-24s %8d\n", $4, $2 }'
+echo
+
+status=0
+# budget NAME ZIP BYTES
+budget() {
+    bytes=$(wc -c <"$2")
+    row "$1" "$bytes"
+    case $(${CC:-cc} --version) in *'Free Software'*) ;; *) return ;; esac
+    case $(${CC:-cc} -dumpversion) in 12 | 12.*) ;; *) return ;; esac
+    if [ "$bytes" -gt "$3" ]; then
+        echo "over the budget of $3 bytes" >&2
+        status=1
+    fi
+}
+budget 'zip' "$3" "${5:-0}"
+budget 'zip with test/hello.c' "$4" "${6:-0}"
+exit $status
