@@ -26,12 +26,13 @@
 /* The year 33658: what says more is no deadline. */
 #define DEADLINE_MS_MAX 1000000000000000
 
-/* All that the process keeps: there is one. */
+/* All that the process keeps: there is one. In this order a start touches the
+ * fewest pages. */
 struct runtime {
     int faults; /* in a row */
+    struct http_stream stream;
     struct http_message message;
     struct http_connection connection;
-    struct http_stream stream;
     char input[HTTP_MESSAGE_BYTES_MAX];
 };
 
@@ -62,28 +63,18 @@ static void pause_ms(long ms)
 
 /* Logging: a line, and a system call, for each fault */
 
-static struct http_text *begin_log(const char *what, const char *which)
+static int print(int fd, const char *text)
 {
-    static char bytes[HTTP_ERROR_BYTES_MAX + 256];
-    static struct http_text t;
-
-    t.bytes = bytes;
-    t.size = sizeof bytes;
-    t.length = 0;
-    http_format(&t, "rawstream: %s%s: ", what, which);
-    return &t;
-}
-
-static void end_log(struct http_text *t, const char *why)
-{
-    http_format(t, "%s\n", why);
-    if (write(2, t->bytes, t->length) < 0)
-        return; /* nobody is there to be told */
+    return write(fd, text, strlen(text)) < 0;
 }
 
 static void log_line(const char *what, const char *which, const char *why)
 {
-    end_log(begin_log(what, which), why);
+    char bytes[HTTP_ERROR_BYTES_MAX + 256];
+    struct http_text t = {.bytes = bytes, .size = sizeof bytes};
+
+    http_format(&t, "rawstream: %s%s: %s\n", what, which, why);
+    (void)print(2, bytes); /* or nobody is there to be told */
 }
 
 static const char *system_reason(int error)
@@ -94,8 +85,6 @@ static const char *system_reason(int error)
         return "connection reset";
     if (error == EPIPE)
         return "closed by its reader";
-    if (error == ENOENT)
-        return "no such file";
     if (error == EMFILE || error == ENFILE)
         return "too many open files";
     return "system call failed";
@@ -105,17 +94,20 @@ static const char *system_reason(int error)
  * is an enum http_error, or a status that was not the one hoped for. */
 static void fault(struct runtime *r, const char *what, const char *id, int rc)
 {
-    struct http_text *t = begin_log(what, id);
+    char bytes[128];
+    struct http_text t = {.bytes = bytes, .size = sizeof bytes};
 
     r->faults = rc == 500 ? FAULTS_MAX : r->faults + 1;
     if (rc > 0)
-        http_format(t, "status %ld", (long)rc);
+        http_format(&t, "status %ld", (long)rc);
     else if (rc == HTTP_SYSTEM)
-        http_format(t, "%s, errno %ld", system_reason(errno), (long)errno);
+        http_format(&t, "%s, errno %ld", system_reason(errno), (long)errno);
     else
-        http_format(t, "%s at byte %ld", http_reason(rc),
+        http_format(&t, "%s at byte %ld", http_reason(rc),
                     (long)(r->message.taken + r->message.at));
-    end_log(t, r->faults < FAULTS_MAX ? "" : ": giving up");
+    if (r->faults == FAULTS_MAX)
+        http_format(&t, ": giving up");
+    log_line(what, id, bytes);
     if (r->faults == FAULTS_MAX)
         _exit(1);
     http_close(&r->connection);
@@ -179,14 +171,18 @@ int http_fail(struct http_stream *s, const char *type, const char *text)
  * stream; a failure without a name is given one. */
 static int failed(struct http_stream *s, int rc)
 {
+    const char *type = "";
     int error = s->error;
 
     if (rc >= 0 && error == 0)
         return 0;
     if (error == HTTP_HEADER)
-        (void)http_fail(s, "Function.InvalidResponse", http_reason(error));
-    if (error == 0)
-        (void)http_fail(s, "", http_reason(HTTP_FAILED));
+        type = "Function.InvalidResponse";
+    else if (error == 0)
+        error = HTTP_FAILED;
+    else
+        return 1;
+    (void)http_fail(s, type, http_reason(error));
     return 1;
 }
 
@@ -205,12 +201,11 @@ static int conclude(struct http_stream *s, int rc)
         return http_end(s);
     if (s->error > HTTP_HEADER)
         return s->error;
-    if (s->connection) {
+    if (s->connection)
         log_line(*s->id ? "" : "init", s->id, s->error_json);
-        if (!s->begun)
-            return http_post_error(s);
-    }
-    return s->begun ? http_end(s) : 0;
+    if (s->begun)
+        return http_end(s);
+    return s->connection ? http_post_error(s) : 0;
 }
 
 /* In Lambda */
@@ -225,22 +220,19 @@ static const char *text_field(const struct http_message *m, const char *name)
 
 /* The value of a field that is sent back: "" when there is none, NULL when it
  * is given twice with a difference, is too long, or has a byte other than
- * visible ASCII (with `strict`: than letters, digits and hyphens). */
-static const char *id_field(const struct http_message *m, const char *name,
-                            int strict)
+ * visible ASCII. */
+static const char *id_field(const struct http_message *m, const char *name)
 {
     int count;
     const char *value = http_field(m, name, &count), *p = value;
 
     if (!value)
         return "";
-    if (strict)
-        p += span(p, '-');
-    else
-        while (*p > ' ' && *p <= '~')
-            p++;
-    return count > 0 && *p == '\0' && p - value <= HTTP_ID_BYTES_MAX ? value
-                                                                     : NULL;
+    while (*p > ' ' && *p <= '~')
+        p++;
+    if (count < 0 || *p != '\0' || p - value > HTTP_ID_BYTES_MAX)
+        return NULL;
+    return value;
 }
 
 /* Lambda-Runtime-Deadline-Ms; 0 for what cannot be one. */
@@ -309,18 +301,19 @@ static void describe(struct invocation *in, const struct http_message *m,
 static void invoke(struct runtime *r)
 {
     const char *request_id = id_field(&r->message,
-                                      "Lambda-Runtime-Aws-Request-Id", 1);
+                                      "Lambda-Runtime-Aws-Request-Id");
     const char *invocation_id = id_field(&r->message,
-                                         "Lambda-Runtime-Invocation-Id", 0);
+                                         "Lambda-Runtime-Invocation-Id");
     char id[HTTP_ID_BYTES_MAX + 1]; /* outlives the message, for the log */
+    size_t length = request_id ? span(request_id, '-') : 0;
     struct invocation in;
 
-    if (!request_id || !*request_id) {
+    if (length == 0 || request_id[length] != '\0') {
         fault(r, "GET /next: request id missing or malformed", "", 200);
         return;
     }
     r->faults = 0;
-    memcpy(id, request_id, strlen(request_id) + 1);
+    memcpy(id, request_id, length + 1);
     describe(&in, &r->message, id);
     if (!invocation_id) {
         log_line("Lambda-Runtime-Invocation-Id of ", id,
@@ -347,18 +340,17 @@ static int serve(struct runtime *r, const char *api)
     rc = handler_init(&r->stream);
     if (rc < 0 || r->stream.error < 0) {
         r->faults = FAULTS_MAX - 1; /* a fault now is the last */
-        settle(r, "init", "",
-               conclude(&r->stream, rc < 0 ? rc : r->stream.error));
+        settle(r, "init", "", conclude(&r->stream, rc));
         return 1;
     }
     for (;;) {
         rc = http_next(&r->connection, &r->message);
         if (rc == 0)
             rc = r->message.status;
-        if (rc == 200)
-            invoke(r);
-        else
+        if (rc != 200)
             fault(r, "GET /next", "", rc);
+        else
+            invoke(r);
     }
 }
 
@@ -375,11 +367,6 @@ static const char usage[] =
     "Delay, format and sentence override the event. In Lambda, where\n"
     "AWS_LAMBDA_RUNTIME_API is set, it ignores its arguments.\n";
 
-static int print(int fd, const char *text)
-{
-    return write(fd, text, strlen(text)) < 0;
-}
-
 _Noreturn static void usage_error(const char *what, const char *wrong)
 {
     log_line(what, "", wrong);
@@ -394,7 +381,7 @@ static const char option_names[] = "--delay\0--format\0--sentence\0--event";
 static void check_option(int option, const char *name, char *value)
 {
     struct json_token delay = {JSON_NUMBER, value, strlen(value)};
-    int64_t seconds; /* rounded away from zero */
+    int64_t seconds = 0; /* rounded away from zero */
 
     if (option == DELAY &&
         (json_decimal(&delay, 0, &seconds) < 0 || seconds < 0 || seconds > 900))
@@ -411,8 +398,9 @@ static void add_option(struct http_text *object, const char *name,
     int rc;
 
     object->length--; /* its last brace */
-    http_format(object, "%s\"%s\":%s", object->length > 1 ? "," : "", name + 2,
-                quote);
+    if (object->length > 1)
+        http_format(object, ",");
+    http_format(object, "\"%s\":%s", name + 2, quote);
     rc = escape(object, object->size - object->length, value);
     http_format(object, "%s}", quote);
     if (rc < 0 || object->size == object->length)
@@ -427,7 +415,7 @@ static const char *read_options(struct http_text *object, char **argv)
     char *value;
     int i;
 
-    http_append(object, "{}", 2);
+    http_format(object, "{}");
     for (; *argv; argv++) {
         if (strcmp(*argv, "--help") == 0)
             _exit(print(1, usage));
@@ -464,7 +452,8 @@ static size_t read_event(char *to, const char *file)
     while ((n = read(fd, to + length, HTTP_MESSAGE_BYTES_MAX - length)) != 0) {
         if (n < 0 && errno != EINTR)
             usage_error("--event", "cannot be read");
-        length += n > 0 ? (size_t)n : 0;
+        if (n > 0)
+            length += (size_t)n;
         if (length > HTTP_BODY_BYTES_MAX)
             usage_error("--event", http_reason(HTTP_BODY));
     }
@@ -544,8 +533,8 @@ int main(int argc, char **argv)
 #include <poll.h>
 #include <sys/syscall.h>
 
-static char **environment;
-static int last_error;
+static char **environment = NULL;
+static int last_error = 0;
 
 /* What `errno` stands for in glibc's and musl's <errno.h>. */
 int *__errno_location(void);
@@ -699,15 +688,13 @@ OPAQUE void *memmove(void *to, const void *from, size_t length)
     char *t = to;
     const char *f = from;
 
-    if (t > f && t < f + length) {
+    if (t < f)
+        copy_upward(t, f, length);
+    else if (t > f)
         while (length-- > 0) {
             t[length] = f[length];
             KEEP_LOOP;
         }
-        return to;
-    }
-    if (t != f)
-        copy_upward(t, f, length);
     return to;
 }
 

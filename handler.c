@@ -25,7 +25,7 @@ enum { CONTEXT, QUERY, BODY, BASE64, DELAY, FORMAT, SENTENCE, MEMBERS };
 
 static const char member_names[] =
     "requestContext\0queryStringParameters\0body\0isBase64Encoded\0"
-    "delay\0format\0sentence";
+    "delay\0format\0sentence\0";
 
 static char defaults[] =
     "{\"delay\":0.5,\"format\":\"json\","
@@ -33,6 +33,7 @@ static char defaults[] =
 
 struct job {
     struct http_text text; /* goes to the response */
+    int http;              /* the event is an HTTP request */
     int format;
     long word_count;
     int64_t start_ns; /* word n is due at start + n * delay */
@@ -44,20 +45,41 @@ struct job {
 
 /* Parameters */
 
-/* Finds those members in a JSON object. Of one given twice the last counts,
- * and over what was found before. 0, or an error. */
+/* Decodes a string where it stands. */
+static void decode(struct json_token *string)
+{
+    string->length = json_decode(string, string->text);
+}
+
+/* Which of the names, each with a NUL behind it, a decoded string is; their
+ * number when it is none of them. */
+static int which(const struct json_token *string, const char *names)
+{
+    size_t n;
+    int i = 0;
+
+    for (; (n = strlen(names)) > 0; names += n + 1, i++)
+        if (n == string->length && memcmp(names, string->text, n) == 0)
+            break;
+    return i;
+}
+
+/* Finds those members in a JSON object; their strings are decoded. Of one given
+ * twice the last counts, and over what was found before. 0, or an error. */
 static int find(struct job *j, char *text, size_t length)
 {
     struct json_token name, value;
     struct json_reader r;
-    int rc = json_object(&r, text, length);
+    int rc = json_object(&r, text, length), i;
 
     while (rc == 0 && (rc = json_member(&r, &name, &value)) > 0) {
-        const char *known = member_names;
-
-        for (int i = 0; i < MEMBERS; i++, known += strlen(known) + 1)
-            if (json_equal(&name, known))
-                j->found[i] = value;
+        decode(&name);
+        i = which(&name, member_names);
+        if (i < MEMBERS) {
+            if (value.type == JSON_STRING)
+                decode(&value);
+            j->found[i] = value;
+        }
         rc = 0;
     }
     j->at = r.at;
@@ -69,38 +91,26 @@ static int absent(const struct json_token *value)
     return value->type == JSON_NULL || value->type == 0;
 }
 
-/* Decodes a string where it stands. */
-static void decode(struct json_token *string)
-{
-    string->length = json_decode(string, string->text);
-}
-
 /* The parameters of an HTTP request: those of its query, in which each value
  * is a string, and over them those of its body. NULL, or what was wrong. */
 static const char *find_in_request(struct job *j)
 {
     struct json_token query = j->found[QUERY], body = j->found[BODY];
-    struct json_token *delay = &j->found[DELAY];
     int base64 = j->found[BASE64].type == JSON_TRUE;
+    int *delay = &j->found[DELAY].type;
     int64_t n;
 
     (void)find(j, defaults, sizeof defaults - 1);
-    delay->type = JSON_STRING;
+    *delay = JSON_STRING;
     if (query.type == JSON_OBJECT)
         (void)find(j, query.text, query.length);
     else if (!absent(&query))
         return "queryStringParameters must be an object";
-    if (delay->type == JSON_STRING) {
-        decode(delay);
-        delay->type = JSON_NUMBER;
-    } else {
-        delay->type = JSON_NULL;
-    }
+    *delay = *delay == JSON_STRING ? JSON_NUMBER : JSON_NULL;
     if (absent(&body))
         return NULL;
     if (body.type != JSON_STRING)
         return "body must be a string";
-    decode(&body);
     if (base64) {
         n = http_base64_decode(body.text, body.text, body.length);
         if (n < 0)
@@ -115,22 +125,17 @@ static const char *find_in_request(struct job *j)
 /* Checks the parameters. NULL, or what was wrong. */
 static const char *accept(struct job *j)
 {
-    struct json_token *found = j->found;
-    const char *known = "json\0text\0sse";
+    const struct json_token *found = j->found;
 
     if (found[DELAY].type != JSON_NUMBER ||
         json_decimal(&found[DELAY], 9, &j->delay_ns) < 0 || j->delay_ns < 0 ||
         j->delay_ns > DELAY_MAX_NS)
         return "delay must be a number from 0 to 900";
-    while (j->format <= SSE && !json_equal(&found[FORMAT], known)) {
-        j->format++;
-        known += strlen(known) + 1;
-    }
+    j->format = which(&found[FORMAT], "json\0text\0sse\0");
     if (j->format > SSE || found[FORMAT].type != JSON_STRING)
         return "format must be \"json\", \"text\" or \"sse\"";
     if (found[SENTENCE].type != JSON_STRING)
         return "sentence must be a string";
-    decode(&found[SENTENCE]);
     return NULL;
 }
 
@@ -171,11 +176,11 @@ static size_t next_word(struct json_token *rest, const char **word)
 
 /* Time */
 
-static int64_t now_ns(clockid_t clock)
+static int64_t now_ns(void)
 {
     struct timespec t = {0, 0};
 
-    (void)clock_gettime(clock, &t);
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
     return t.tv_sec * SECOND_NS + t.tv_nsec;
 }
 
@@ -183,7 +188,7 @@ static void start_clock(struct job *j, const struct invocation *in)
 {
     int64_t left_ms = http_time_left_ms(in);
 
-    j->start_ns = now_ns(CLOCK_MONOTONIC);
+    j->start_ns = now_ns();
     j->limit_ns = INT64_MAX;
     /* A deadline that is past on arrival, or further off than 30 years, is
      * none. */
@@ -195,40 +200,24 @@ static void start_clock(struct job *j, const struct invocation *in)
  * nobody waits for it any more. */
 static int wait_turn(struct job *j, int64_t n)
 {
-    int64_t due = j->start_ns + n * j->delay_ns;
-    int64_t now = now_ns(CLOCK_MONOTONIC), late;
-    int rc = 0;
+    int64_t due = j->start_ns + n * j->delay_ns, now = now_ns(), late;
+    int slept = 0;
 
     if (due > j->limit_ns || now > j->limit_ns)
         return 1;
-    if (now < due) {
-        while (now < due) {
-            struct timespec t = {(due - now) / SECOND_NS,
-                                 (due - now) % SECOND_NS};
+    for (; now < due; slept = 1) {
+        struct timespec t = {(due - now) / SECOND_NS, (due - now) % SECOND_NS};
 
-            (void)nanosleep(&t, NULL);
-            now = now_ns(CLOCK_MONOTONIC);
-        }
-        rc = http_look(j->text.stream);
+        (void)nanosleep(&t, NULL);
+        now = now_ns();
     }
     late = now - due;
     if (late > j->delay_ns && late > MARGIN_NS)
         j->start_ns += late;
-    return rc;
+    return slept ? http_look(j->text.stream) : 0;
 }
 
 /* Lines, each a chunk */
-
-static void put_string(struct job *j, const char *text, size_t length)
-{
-    char escaped[512];
-    size_t n, taken;
-
-    for (; length > 0; text += taken, length -= taken) {
-        n = json_escape(escaped, sizeof escaped, text, length, &taken);
-        http_append(&j->text, escaped, n);
-    }
-}
 
 /* A line begins with {"kind":"name" and ends with its time. */
 static void begin_line(struct job *j, const char *kind, const char *name)
@@ -238,13 +227,29 @@ static void begin_line(struct job *j, const char *kind, const char *name)
     http_format(&j->text, "{\"%s\":\"%s\"", kind, name);
 }
 
+static void put_member(struct job *j, const char *name, const char *text,
+                       size_t length)
+{
+    char escaped[512];
+    size_t n, taken;
+
+    http_format(&j->text, ",\"%s\":\"", name);
+    for (; length > 0; text += taken, length -= taken) {
+        n = json_escape(escaped, sizeof escaped, text, length, &taken);
+        http_append(&j->text, escaped, n);
+    }
+    http_append(&j->text, "\"", 1);
+}
+
 static void end_line(struct job *j)
 {
-    long hundredths = (long)(now_ns(CLOCK_REALTIME) / (SECOND_NS / 100));
+    struct timespec t = {0, 0};
+    long hundredths;
 
-    http_format(&j->text, ",\"timestamp\":%ld.%ld%ld}\n%s", hundredths / 100,
-                hundredths / 10 % 10, hundredths % 10,
-                j->format == SSE ? "\n" : "");
+    (void)clock_gettime(CLOCK_REALTIME, &t);
+    hundredths = t.tv_nsec / (long)(SECOND_NS / 100);
+    http_format(&j->text, ",\"timestamp\":%ld.%ld%ld}\n%s", (long)t.tv_sec,
+                hundredths / 10, hundredths % 10, j->format == SSE ? "\n" : "");
 }
 
 static void put_word(struct job *j, long n, const char *word, size_t length)
@@ -255,9 +260,8 @@ static void put_word(struct job *j, long n, const char *word, size_t length)
         return;
     }
     begin_line(j, "type", "word");
-    http_format(&j->text, ",\"data\":\"");
-    put_string(j, word, length);
-    http_format(&j->text, "\",\"sequence\":%ld,\"total\":%ld", n + 1,
+    put_member(j, "data", word, length);
+    http_format(&j->text, ",\"sequence\":%ld,\"total\":%ld", n + 1,
                 j->word_count);
     end_line(j);
 }
@@ -271,7 +275,7 @@ static void put_end(struct job *j, long sent, const char *error)
     }
     begin_line(j, "status", error ? "error" : "complete");
     if (error)
-        http_format(&j->text, ",\"error\":\"%s\"", error);
+        put_member(j, "error", error, strlen(error));
     http_format(&j->text, ",\"word_count\":%ld", sent);
     end_line(j);
 }
@@ -314,31 +318,31 @@ static int stream_words(struct job *j, const struct invocation *in)
 
 /* Answering */
 
-static void put_head(struct job *j, int http, int status)
+static void put_head(struct job *j, int status)
 {
     struct http_stream *out = j->text.stream;
 
-    if (http)
+    if (j->http)
         (void)http_status(out, status);
     (void)http_header(out, "Content-Type",
                       j->format == TEXT  ? "text/plain; charset=utf-8"
                       : j->format == SSE ? "text/event-stream"
                                          : "application/x-ndjson");
-    if (http)
+    if (j->http)
         (void)http_header(out, "X-Content-Type-Options", "nosniff");
-    if (http && j->format == SSE)
+    if (j->http && j->format == SSE)
         (void)http_header(out, "Cache-Control", "no-cache");
 }
 
-static int refuse(struct job *j, int http, const char *error)
+static int refuse(struct job *j, const char *error)
 {
-    if (!http)
+    if (!j->http)
         return http_fail(j->text.stream, "Function.InvalidEvent", error);
     j->format = JSON;
-    put_head(j, http, 400);
-    http_format(&j->text, "{\"status\":\"error\",\"error\":\"");
-    put_string(j, error, strlen(error));
-    http_format(&j->text, "\"}\n");
+    put_head(j, 400);
+    begin_line(j, "status", "error");
+    put_member(j, "error", error, strlen(error));
+    http_append(&j->text, "}\n", 2);
     return 0;
 }
 
@@ -353,7 +357,7 @@ static int refuse_event(struct job *j, int rc)
         http_format(&t, "event is %s at byte %ld",
                     rc == JSON_DEPTH ? "nested too deep" : "not valid JSON",
                     (long)j->at);
-    return refuse(j, 0, bytes);
+    return refuse(j, bytes);
 }
 
 int handler_init(struct http_stream *out)
@@ -366,21 +370,21 @@ int handler_invoke(const struct invocation *in, struct http_stream *out)
 {
     struct job j = {.text = {.stream = out}};
     const char *wrong = NULL;
-    int rc, http;
+    int rc;
 
     (void)find(&j, defaults, sizeof defaults - 1);
     rc = find(&j, in->event, in->event_length);
     if (rc < 0)
         return refuse_event(&j, rc);
-    http = j.found[CONTEXT].type == JSON_OBJECT;
-    if (http)
+    j.http = j.found[CONTEXT].type == JSON_OBJECT;
+    if (j.http)
         wrong = find_in_request(&j);
     if (in->options)
         (void)find(&j, in->options, strlen(in->options));
     if (!wrong)
         wrong = accept(&j);
     if (wrong)
-        return refuse(&j, http, wrong);
-    put_head(&j, http, 200);
+        return refuse(&j, wrong);
+    put_head(&j, 200);
     return stream_words(&j, in);
 }

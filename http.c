@@ -18,7 +18,9 @@
 
 static int one_of(int c, const char *set)
 {
-    return c != 0 && memchr(set, c, strlen(set)) != NULL;
+    while (*set != '\0' && *set != c)
+        set++;
+    return *set != '\0';
 }
 
 static int digit(int c)
@@ -35,18 +37,28 @@ static int hex(int c)
 {
     if (digit(c))
         return c - '0';
-    c = lower(c);
+    c |= 0x20;
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
 static int alphanumeric(int c)
 {
-    return digit(c) || (lower(c) >= 'a' && lower(c) <= 'z');
+    return ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') || digit(c);
 }
 
 static int token_character(int c)
 {
-    return alphanumeric(c) || one_of(c, "!#$%&'*+-.^_`|~");
+    return alphanumeric(c) || one_of(c, "-!#$%&'*+.^_`|~");
+}
+
+static int visible(int c)
+{
+    return c >= ' ' && c <= '~';
+}
+
+static int blank(int c)
+{
+    return c == ' ' || c == '\t';
 }
 
 /* The length of `prefix` when `text` begins with it, in any case; else 0. */
@@ -54,7 +66,8 @@ static size_t match(const char *text, const char *prefix)
 {
     size_t n = 0;
 
-    while (prefix[n] != '\0' && lower(text[n]) == lower(prefix[n]))
+    while (prefix[n] != '\0' &&
+           (text[n] == prefix[n] || lower(text[n]) == lower(prefix[n])))
         n++;
     return prefix[n] == '\0' ? n : 0;
 }
@@ -67,8 +80,8 @@ static int same(const char *a, const char *b)
 }
 
 /* NULL when there is no digit, or the number is above `limit`. */
-static const char *read_number(const char *text, int base, int64_t limit,
-                               int64_t *number)
+static const char *read_number(const char *text, int64_t limit, int64_t *number,
+                               int base)
 {
     const char *p = text;
 
@@ -82,7 +95,7 @@ static const char *read_number(const char *text, int base, int64_t limit,
 
 const char *http_decimal(const char *text, int64_t limit, int64_t *number)
 {
-    return read_number(text, 10, limit, number);
+    return read_number(text, limit, number, 10);
 }
 
 const char *http_reason(int error)
@@ -120,7 +133,18 @@ const char *http_reason(int error)
 /* Message: a line is looked at byte by byte as it arrives, and understood when
  * it is complete. */
 
-enum { STATUS_LINE, FIELD_LINE, DATA, CHUNK_SIZE, CHUNK_END, TRAILER, DONE };
+/* BODY is that of a Content-Length. Behind CHUNK_DATA, and behind BODY, stands
+ * the state that comes after it. */
+enum {
+    STATUS_LINE,
+    FIELD_LINE,
+    CHUNK_SIZE,
+    CHUNK_DATA,
+    CHUNK_END,
+    TRAILER,
+    BODY,
+    DONE
+};
 
 /* `left` is what the new state may read: a head, a line, data, a section. */
 static int enter(struct http_message *m, int state, size_t left)
@@ -140,10 +164,11 @@ void http_message_start(struct http_message *m, char *buffer)
 char *http_field(const struct http_message *m, const char *name, int *count)
 {
     const struct http_field *f = m->fields;
+    size_t length = strlen(name);
     char *value = NULL;
 
     for (*count = 0; f < m->fields + m->field_count; f++) {
-        if (!same(f->name, name))
+        if (f->name_length != length || match(f->name, name) == 0)
             continue;
         *count += *count >= 0;
         if (value && strcmp(value, f->value) != 0)
@@ -157,23 +182,30 @@ char *http_field(const struct http_message *m, const char *name, int *count)
  * bytes, and makes a string of it. */
 static int read_line(struct http_message *m)
 {
+    char *line = m->buffer + m->line;
+    size_t n = m->at - m->line, length = m->end - m->line, most = m->left;
     int c, after_cr;
 
-    for (; m->at < m->end; m->at++) {
-        c = (unsigned char)m->buffer[m->at];
-        after_cr = m->at > m->line && m->buffer[m->at - 1] == '\r';
-        if (m->at - m->line >= m->left)
+    for (;; n++) {
+        after_cr = n > 0 && line[n - 1] == '\r';
+        while (!after_cr && n < length && n < most && visible(line[n]))
+            n++;
+        m->at = m->line + n;
+        if (n == length)
+            return 0;
+        if (n >= most)
             return HTTP_TOO_LONG;
-        if (after_cr != (c == '\n'))
+        c = (unsigned char)line[n];
+        if (after_cr)
+            break;
+        if (c == 0x7f || (c < ' ' && c != '\t' && c != '\r'))
             return HTTP_LINE;
-        if (c == 0x7f || (c < ' ' && c != '\t' && c != '\r' && c != '\n'))
-            return HTTP_LINE;
-        if (after_cr) {
-            m->buffer[m->at++ - 1] = '\0';
-            return 1;
-        }
     }
-    return 0;
+    if (c != '\n')
+        return HTTP_LINE;
+    line[n - 1] = '\0';
+    m->at++;
+    return 1;
 }
 
 /* Section 4: status-line = HTTP-version SP status-code SP [ reason-phrase ] */
@@ -201,12 +233,13 @@ static int field_line(struct http_message *m, char *line)
 
     while (token_character(*f.value))
         f.value++;
-    if (f.value == line || *f.value != ':')
+    f.name_length = (size_t)(f.value - line);
+    if (f.name_length == 0 || *f.value != ':')
         return HTTP_FIELD_LINE;
     *f.value++ = '\0';
-    while (one_of(*f.value, " \t"))
+    while (blank(*f.value))
         f.value++;
-    while (end > f.value && one_of(end[-1], " \t"))
+    while (end > f.value && blank(end[-1]))
         end--;
     *end = '\0';
     if (m->state == TRAILER)
@@ -230,40 +263,40 @@ static int lists(const char *list, const char *word)
  * guess, for an event cut short must never look like a whole one. */
 static int frame(struct http_message *m)
 {
-    int connections, codings, lengths, http11 = m->reusable;
-    const char *option = http_field(m, "Connection", &connections);
-    const char *coding = http_field(m, "Transfer-Encoding", &codings);
-    const char *digits = http_field(m, "Content-Length", &lengths);
+    int count, http11 = m->reusable;
+    const char *option = http_field(m, "Connection", &count), *digits, *coding;
     int64_t length = 0;
 
-    if (option && (connections < 0 || lists(option, "close")))
+    if (option && (count < 0 || lists(option, "close")))
         m->reusable = 0;
+    digits = http_field(m, "Content-Length", &count);
     if (digits) {
         digits = http_decimal(digits, HTTP_BODY_BYTES_MAX, &length);
-        if (lengths < 0 || !digits || *digits != '\0')
+        if (count < 0 || !digits || *digits != '\0')
             return HTTP_LENGTH;
     }
+    coding = http_field(m, "Transfer-Encoding", &count);
     m->body = m->at;
     if (m->status == 204 || m->status == 304)
         return enter(m, DONE, 0);
-    if (!coding && !digits)
+    if (coding) {
+        if (count != 1 || digits || !http11 || !same(coding, "chunked"))
+            return HTTP_CODING;
+        return enter(m, CHUNK_SIZE, HTTP_CHUNK_LINE_BYTES_MAX);
+    }
+    if (!digits)
         return HTTP_UNFRAMED;
-    if (!coding)
-        return enter(m, length ? DATA : DONE, (size_t)length);
-    if (codings != 1 || digits || !http11 || !same(coding, "chunked"))
-        return HTTP_CODING;
-    m->chunked = 1;
-    return enter(m, CHUNK_SIZE, HTTP_CHUNK_LINE_BYTES_MAX);
+    return enter(m, length ? BODY : DONE, (size_t)length);
 }
 
 /* Drops the bytes between the body, as far as it is read, and m->line: framing
  * that is understood. What comes next is stored where it stays. */
 static void drop(struct http_message *m)
 {
-    size_t gap = m->line - m->body - m->body_length;
+    size_t to = m->body + m->body_length, gap = m->line - to;
 
-    memmove(m->buffer + m->line - gap, m->buffer + m->line, m->end - m->line);
-    m->line -= gap;
+    memmove(m->buffer + to, m->buffer + m->line, m->end - m->line);
+    m->line = to;
     m->at -= gap;
     m->end -= gap;
     m->taken += gap;
@@ -288,13 +321,13 @@ static int chunk_size(struct http_message *m, const char *line)
 
     if (hex(*line) < 0)
         return HTTP_CHUNK;
-    line = read_number(line, 16, HTTP_BODY_BYTES_MAX - (int64_t)m->body_length,
-                       &size);
+    line = read_number(line, HTTP_BODY_BYTES_MAX - (int64_t)m->body_length,
+                       &size, 16);
     if (!line)
         return HTTP_BODY;
     if (*line != '\0' && *line != ';')
         return HTTP_CHUNK;
-    return size ? enter(m, DATA, (size_t)size)
+    return size ? enter(m, CHUNK_DATA, (size_t)size)
                 : enter(m, TRAILER, HTTP_TRAILER_BYTES_MAX);
 }
 
@@ -309,19 +342,12 @@ static int data(struct http_message *m)
     m->body_length += n;
     m->left -= n;
     m->at += n;
-    return m->left > 0 ? 1 : enter(m, m->chunked ? CHUNK_END : DONE, 2);
+    return m->left > 0 ? 1 : enter(m, m->state + 1, 2);
 }
 
-static int line(struct http_message *m)
+/* What a whole line says. */
+static int understand(struct http_message *m, char *begin)
 {
-    char *begin = m->buffer + m->line;
-    int rc;
-
-    if (m->state == CHUNK_END && *begin != '\r')
-        return HTTP_CHUNK;
-    rc = read_line(m);
-    if (rc <= 0)
-        return rc;
     m->left -= m->at - m->line;
     if (m->state == STATUS_LINE)
         return status_line(m, begin);
@@ -335,17 +361,31 @@ static int line(struct http_message *m)
                  HTTP_CHUNK_LINE_BYTES_MAX);
 }
 
+static int line(struct http_message *m)
+{
+    char *begin = m->buffer + m->line;
+    int rc;
+
+    if (m->state == CHUNK_END && *begin != '\r')
+        return HTTP_CHUNK;
+    rc = read_line(m);
+    if (rc <= 0)
+        return rc;
+    rc = understand(m, begin);
+    if (rc < 0)
+        m->at = m->line; /* the fault is the whole line's */
+    return rc;
+}
+
 int http_parse(struct http_message *m)
 {
     int rc = 1;
 
     while (rc > 0 && m->state != DONE && m->at < m->end) {
-        rc = m->state == DATA ? data(m) : line(m);
+        rc = m->state == CHUNK_DATA || m->state == BODY ? data(m) : line(m);
         if (rc > 0)
             m->line = m->at;
     }
-    if (rc < 0 && rc != HTTP_LINE && rc != HTTP_TOO_LONG)
-        m->at = m->line;
     if (rc < 0)
         return rc;
     if (m->state == DONE) {
@@ -505,7 +545,7 @@ int http_endpoint_parse(struct http_endpoint *e, const char *text)
     e->port[0] = (unsigned char)(port >> 8);
     e->port[1] = (unsigned char)port;
     slash = p;
-    while (alphanumeric(*p) || one_of(*p, "/-._~%!$&'()*+,;=:@"))
+    while (*p > ' ' && *p <= '~' && !one_of(*p, "\"#<>?[\\]^`{|}"))
         p++;
     if (*p != '\0')
         return HTTP_PATH;
@@ -515,6 +555,11 @@ int http_endpoint_parse(struct http_endpoint *e, const char *text)
 }
 
 /* The kernel */
+
+/* New in POSIX.1-2024. Where it is lacking a child inherits the socket. */
+#ifndef SOCK_CLOEXEC
+#define SOCK_CLOEXEC 0
+#endif
 
 /* Between tries of a write for which the kernel has no room. */
 #define WRITE_AGAIN_MS 10
@@ -545,17 +590,15 @@ static int ready(int fd, short events, int timeout_ms)
 
 /* A closed standard descriptor must not become a socket: what somebody prints
  * would be sent to Lambda. */
-static int above_stdio(int low)
+static void above_stdio(struct http_connection *c)
 {
-    int fd, saved;
+    int fd;
 
-    if (low < 0 || low > 2)
-        return low;
-    fd = fcntl(low, F_DUPFD, 3);
-    saved = errno;
-    close(low);
-    errno = saved;
-    return fd;
+    if (c->fd < 0 || c->fd > 2)
+        return;
+    fd = fcntl(c->fd, F_DUPFD_CLOEXEC, 3);
+    http_close(c);
+    c->fd = fd;
 }
 
 /* An interrupted connect goes on in the kernel: its outcome is waited for. */
@@ -578,16 +621,15 @@ static int connect_to(int fd, const struct sockaddr_in *to)
 static int open_connection(struct http_connection *c)
 {
     struct timeval stuck = {.tv_sec = WRITE_STUCK_S};
-    struct sockaddr_in to;
+    struct sockaddr_in to = {.sin_family = AF_INET};
     int on = 1;
 
     if (c->fd >= 0)
         return 0;
-    c->fd = above_stdio(socket(AF_INET, SOCK_STREAM, 0));
+    c->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    above_stdio(c);
     if (c->fd < 0)
         return HTTP_SYSTEM;
-    memset(&to, 0, sizeof to);
-    to.sin_family = AF_INET;
     memcpy(&to.sin_port, c->endpoint.port, 2);
     memcpy(&to.sin_addr, c->endpoint.address, 4);
     if (connect_to(c->fd, &to) < 0) {
@@ -595,7 +637,6 @@ static int open_connection(struct http_connection *c)
         return HTTP_SYSTEM;
     }
     /* Without these it would still work, only later or less thriftily. */
-    (void)fcntl(c->fd, F_SETFD, FD_CLOEXEC);
     (void)setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     (void)setsockopt(c->fd, SOL_SOCKET, SO_SNDTIMEO, &stuck, sizeof stuck);
     return 0;
@@ -626,10 +667,12 @@ static int write_all(int fd, struct iovec *v, int count, short events)
         n = writev(fd, v, count);
         if (n > 0)
             continue;
-        if (n < 0 && errno != EINTR && errno != EAGAIN && errno != ENOBUFS)
+        if (n == 0 || errno == EAGAIN || errno == ENOBUFS) {
+            if (ready(fd, events, WRITE_AGAIN_MS))
+                return HTTP_EARLY;
+        } else if (errno != EINTR) {
             return HTTP_SYSTEM;
-        if ((n == 0 || errno != EINTR) && ready(fd, events, WRITE_AGAIN_MS))
-            return HTTP_EARLY;
+        }
         n = 0;
     }
 }
@@ -666,11 +709,11 @@ int http_receive(struct http_connection *c, struct http_message *m,
 #define ERROR_TYPE "Lambda-Runtime-Function-Error-Type"
 #define ERROR_BODY "Lambda-Runtime-Function-Error-Body"
 
-/* The request line, and the fields of each request. The resource is named in
- * three parts, the middle one an id or empty. */
-static struct http_text *begin_head(struct http_connection *c,
-                                    const char *method, const char *resource,
-                                    const char *id, const char *action)
+/* The request line, and the fields of each request. An action is posted, for
+ * the invocation of that id or, when it is "", for the initialisation. Without
+ * an action the invocation is asked for. */
+static struct http_text *begin_head(struct http_connection *c, const char *id,
+                                    const char *action)
 {
     c->head.bytes = c->head_bytes;
     c->head.size = sizeof c->head_bytes;
@@ -679,18 +722,19 @@ static struct http_text *begin_head(struct http_connection *c,
                 "%s %s/2018-06-01/runtime/%s%s%s HTTP/1.1\r\n"
                 "Host: %s\r\n"
                 "User-Agent: rawstream/" RAWSTREAM_VERSION "\r\n",
-                method, c->endpoint.path, resource, id, action,
-                c->endpoint.host);
+                *action ? "POST" : "GET", c->endpoint.path,
+                *id ? "invocation/" : "init", id, action, c->endpoint.host);
     return &c->head;
 }
 
 /* The blank line, and before it the invocation id where one came: new and
  * optional (July 2026), not yet in AWS's documentation. */
-static void end_head(struct http_text *t, const char *invocation_id)
+static void end_head(struct http_text *t, const struct http_stream *s)
 {
-    if (*invocation_id)
-        http_format(t, "Lambda-Runtime-Invocation-Id: %s\r\n", invocation_id);
-    http_append(t, "\r\n", 2);
+    if (*s->invocation_id)
+        http_format(t, "Lambda-Runtime-Invocation-Id: %s\r\n",
+                    s->invocation_id);
+    http_format(t, "\r\n");
 }
 
 /* Sends what is composed in c->head and, in the same system call, the other
@@ -710,12 +754,13 @@ static int ask(struct http_connection *c, struct http_message *m)
     int rc;
 
     http_message_start(m, m->buffer);
-    end_head(begin_head(c, "GET", "invocation/next", "", ""), "");
+    http_format(begin_head(c, "next", ""), "\r\n");
     rc = send_head(c, &v, 1);
-    if (rc == 0)
-        return http_receive(c, m, -1);
-    http_close(c);
-    return rc;
+    if (rc < 0) {
+        http_close(c);
+        return rc;
+    }
+    return http_receive(c, m, -1);
 }
 
 int http_next(struct http_connection *c, struct http_message *m)
@@ -739,7 +784,7 @@ int http_next(struct http_connection *c, struct http_message *m)
 void http_start(struct http_stream *s, struct http_connection *c,
                 const char *id, const char *invocation_id)
 {
-    memset(s, 0, offsetof(struct http_stream, header_bytes));
+    memset(s, 0, offsetof(struct http_stream, error_type));
     s->header_bytes[0] = s->error_json[0] = '\0';
     s->connection = c;
     s->id = id;
@@ -753,12 +798,13 @@ void http_start(struct http_stream *s, struct http_connection *c,
  * an escape. */
 static void quote(struct http_text *t, const char *p)
 {
-    http_append(t, "\"", 1);
+    http_format(t, "\"");
     for (; *p != '\0'; p++) {
-        http_append(t, "\\", *p == '"' || *p == '\\');
+        if (*p == '"' || *p == '\\')
+            http_format(t, "\\");
         http_append(t, p, 1);
     }
-    http_append(t, "\"", 1);
+    http_format(t, "\"");
 }
 
 /* Whether the headers have a member of that name. */
@@ -779,25 +825,24 @@ static int has_header(const struct http_stream *s, const char *name)
 static int add(struct http_stream *s, struct http_text *t, const char *name,
                const char *value, int refused)
 {
-    const char *p;
+    const char *n = name, *v = value;
 
-    for (p = name; token_character(*p); p++)
-        continue;
-    refused |= s->begun || p == name || *p != '\0';
-    for (p = value; *p >= ' ' && *p <= '~'; p++)
-        continue;
+    while (token_character(*n))
+        n++;
+    while (visible(*v))
+        v++;
     if (s->error < 0)
         return s->error;
-    if (refused || *p != '\0')
+    if (refused || s->begun || n == name || *n != '\0' || *v != '\0')
         return s->error = HTTP_HEADER;
     if (t->length > 0)
-        http_append(t, ",", 1);
+        http_format(t, ",");
     if (s->status > 0 && t == &s->headers)
         http_format(t, "\"%s\":", name);
     if (s->status > 0)
         quote(t, value);
     else
-        http_append(t, value, (size_t)(p - value));
+        http_format(t, "%s", value);
     return s->error = t->size == t->length ? HTTP_HEADER : 0;
 }
 
@@ -812,14 +857,16 @@ int http_status(struct http_stream *s, int status)
 
 int http_header(struct http_stream *s, const char *name, const char *value)
 {
-    int refused = s->status > 0
-                      ? has_header(s, name)
-                      : s->headers.length > 0 || !same(name, "Content-Type");
+    int refused = 0;
     const char *own = "Connection\0Keep-Alive\0Proxy-Connection\0Set-Cookie\0"
                       "TE\0Trailer\0Transfer-Encoding\0Upgrade\0";
 
     for (; *own; own += strlen(own) + 1)
-        refused |= same(name, own);
+        if (same(name, own))
+            refused = 1;
+    if (s->status > 0 ? has_header(s, name)
+                      : s->headers.length > 0 || !same(name, "Content-Type"))
+        refused = 1;
     return add(s, &s->headers, name, value, refused);
 }
 
@@ -864,19 +911,19 @@ static void begin_response(struct http_stream *s)
         }
         return;
     }
-    t = begin_head(s->connection, "POST", "invocation/", s->id, "/response");
+    t = begin_head(s->connection, s->id, "/response");
     http_format(t,
                 "Content-Type: %s\r\n"
                 "Lambda-Runtime-Function-Response-Mode: streaming\r\n"
                 "Transfer-Encoding: chunked\r\n"
                 "Trailer: " ERROR_TYPE ", " ERROR_BODY "\r\n",
                 type);
-    end_head(t, s->invocation_id);
+    end_head(t, s);
     if (s->status == 0)
         return;
     http_format(t, "%lx\r\n", (unsigned long)p.length);
     http_append(t, bytes, p.length);
-    http_append(t, "\r\n", 2);
+    http_format(t, "\r\n");
 }
 
 /* Sends, in one system call: the head and the prelude, if they have not left;
@@ -890,7 +937,7 @@ static int transmit(struct http_stream *s, const void *bytes, size_t length,
 
     v[1] = slice(s->piece, s->piece_length);
     v[2] = slice(bytes, length);
-    v[3] = slice("\r\n", total ? 2 : 0);
+    v[3] = slice("\r\n", 2);
     v[4] = slice(end, strlen(end));
     s->piece_length = 0;
     if (!s->begun)
@@ -899,6 +946,8 @@ static int transmit(struct http_stream *s, const void *bytes, size_t length,
         return s->error = write_all(1, v + 1, 2, 0);
     if (total > 0)
         http_format(&s->connection->head, "%lx\r\n", (unsigned long)total);
+    else
+        v[3].iov_len = 0;
     return s->error = send_head(s->connection, v, 5);
 }
 
@@ -965,9 +1014,7 @@ int http_end(struct http_stream *s)
 
 int http_post_error(struct http_stream *s)
 {
-    struct http_text *t = begin_head(s->connection, "POST",
-                                     *s->id ? "invocation/" : "init", s->id,
-                                     "/error");
+    struct http_text *t = begin_head(s->connection, s->id, "/error");
     struct iovec v[2];
 
     v[1] = slice(s->error_json, strlen(s->error_json));
@@ -975,6 +1022,6 @@ int http_post_error(struct http_stream *s)
                 "Content-Type: application/json\r\n" ERROR_TYPE ": %s\r\n"
                 "Content-Length: %ld\r\n",
                 s->error_type, (long)v[1].iov_len);
-    end_head(t, s->invocation_id);
+    end_head(t, s);
     return send_head(s->connection, v, 2);
 }

@@ -92,6 +92,7 @@ const char *http_reason(int error);
 struct http_field {
     char *name;
     char *value; /* without the white space around it */
+    size_t name_length;
 };
 
 /* A response while and after it is read. The caller stores bytes at
@@ -104,7 +105,6 @@ struct http_message {
     size_t taken; /* bytes already dropped from before `at` */
     int state;
     int interim;
-    int chunked;
     size_t left; /* of the head, the line, the data or the trailer section */
 
     int status;
@@ -179,10 +179,10 @@ int http_endpoint_parse(struct http_endpoint *e, const char *text);
  */
 
 struct http_connection {
-    struct http_endpoint endpoint;
     int fd;                /* -1 while there is none; all else begins as 0 */
     int reused;            /* it has carried a whole exchange before */
     struct http_text head; /* of a request, or the size line of a chunk */
+    struct http_endpoint endpoint;
     char head_bytes[HTTP_REQUEST_BYTES_MAX];
 };
 
@@ -212,11 +212,11 @@ struct http_stream {
     struct http_text headers;  /* JSON members; of a plain body its type */
     struct http_text cookies;  /* JSON elements */
     size_t piece_length;
+    char error_type[HTTP_ERROR_TYPE_BYTES_MAX + 1];
+    char error_json[HTTP_ERROR_BYTES_MAX + 1];
     char header_bytes[HTTP_ANSWER_BYTES_MAX];
     char cookie_bytes[HTTP_ANSWER_BYTES_MAX];
     char piece[HTTP_PIECE_BYTES_MAX];
-    char error_type[HTTP_ERROR_TYPE_BYTES_MAX + 1];
-    char error_json[HTTP_ERROR_BYTES_MAX + 1];
 };
 
 /* Makes ready for an invocation. The texts are kept until http_end(). */

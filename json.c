@@ -2,43 +2,37 @@
 
 #include <string.h>
 
-/* Where the reader stands: before a value, behind an opening bracket, or
- * behind a value. */
-enum { VALUE, FIRST, AFTER };
+/* Where the reader stands in a level: the bracket that closes it; with AFTER it
+ * is behind a value, with NEXT behind a comma; TOP or MEMBER where just a value
+ * may come. NAME is the bit by which a brace differs: a name must come. */
+enum {
+    NAME = '}' - ']',
+    AFTER = 0x100,
+    NEXT = 0x200,
+    TOP = 0x400,
+    MEMBER = 0x800
+};
 
-/* Characters: RFC 8259, section 2, and RFC 3629 */
-
-static int digit(int c)
-{
-    return c >= '0' && c <= '9';
-}
-
-static int hex(int c)
-{
-    return digit(c) || ((c | 0x20) >= 'a' && (c | 0x20) <= 'f');
-}
+/* Characters: RFC 8259, section 7, and RFC 3629 */
 
 size_t json_utf8(const char *text, size_t length, uint32_t *code)
 {
-    const unsigned char *p = (const unsigned char *)text;
-    uint32_t c = p[0], least = 0;
+    uint32_t c = (unsigned char)text[0], bit = 0x40;
     size_t n = 1;
 
-    if (c >= 0x80) {
-        if (c < 0xc2 || c > 0xf4)
+    *code = c;
+    if (c < 0x80)
+        return 1;
+    /* Each bit that is set below the first byte's highest is a byte more. With
+     * it the code grows by 6 bits, and the bit to look at moves by 5. */
+    for (; c & bit; bit <<= 5) {
+        if (n == length || n > 4 || (text[n] & 0xc0) != 0x80)
             return 0;
-        n = c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
-        least = n == 2 ? 0 : n == 3 ? 0x800 : 0x10000;
-        c &= 0x7fu >> n;
+        c = c << 6 | (text[n++] & 0x3f);
     }
-    if (n > length)
-        return 0;
-    for (size_t i = 1; i < n; i++) {
-        if ((p[i] & 0xc0) != 0x80)
-            return 0;
-        c = c << 6 | (p[i] & 0x3f);
-    }
-    if (c < least || c > 0x10ffff || c >> 11 == 0xd800 >> 11)
+    c &= bit - 1;
+    /* What is below bit >> 5 has a shorter form. */
+    if (c < 0x80 || c < bit >> 5 || c > 0x10ffff || c >> 11 == 0xd800 >> 11)
         return 0;
     *code = c;
     return n;
@@ -54,8 +48,23 @@ static size_t encode_utf8(char *out, uint32_t c)
     return n;
 }
 
-/* Tokens. Each reads from r->at and leaves it behind the token, or on the byte
- * that cannot be there. */
+/* Whether eight bytes stand for themselves in a string: ASCII, and neither
+ * control nor '"' nor '\\'. All at once, for a byte at a time is slower than
+ * memory: subtracting sets the high bit of the lowest byte that is too small,
+ * and so does a high bit that is there. */
+static int plain(const char *text)
+{
+    const uint64_t each = 0x0101010101010101;
+    uint64_t w;
+
+    memcpy(&w, text, sizeof w);
+    return ((w | (w - 0x20 * each) | ((w ^ '"' * each) - each) |
+             ((w ^ '\\' * each) - each)) &
+            0x80 * each) == 0;
+}
+
+/* Each of those below reads from r->at and leaves it behind what it has read,
+ * or on the byte that cannot be there. */
 
 static int peek(const struct json_reader *r)
 {
@@ -70,50 +79,51 @@ static int pass(struct json_reader *r, int c)
     return 1;
 }
 
-static int pass_space(struct json_reader *r)
+/* The code that the 4HEXDIG behind r->at stand for. */
+static int hex4(struct json_reader *r)
 {
-    int c;
+    int code = 0, c;
 
-    while ((c = peek(r)) == ' ' || c == '\n' || c == '\r' || c == '\t')
-        r->at++;
-    return c;
-}
-
-/* Section 7: string = quotation-mark *char quotation-mark */
-static int string(struct json_reader *r, struct json_token *token)
-{
-    uint32_t code;
-    size_t n;
-    int c;
-
-    for (r->at++; (c = peek(r)) != '"'; r->at += n) {
-        if (c < 0x20)
-            return JSON_INVALID;
-        n = json_utf8(r->text + r->at, r->length - r->at, &code);
-        if (n == 0)
-            return JSON_INVALID;
-        if (c != '\\')
-            continue;
+    for (int i = 0; i < 4; i++) {
         r->at++;
         c = peek(r);
-        if (c < 0 || !memchr("\"\\/bfnrtu", c, 9))
+        if (c >= '0' && c <= '9')
+            c -= '0';
+        else if ((c | 0x20) >= 'a' && (c | 0x20) <= 'f')
+            c = (c | 0x20) - 'a' + 10;
+        else
             return JSON_INVALID;
-        for (int i = 0; c == 'u' && i < 4; i++) {
-            r->at++;
-            if (!hex(peek(r)))
-                return JSON_INVALID;
-        }
+        code = code << 4 | c;
     }
-    token->text++;
-    token->length = (size_t)(r->text + r->at++ - token->text);
-    return JSON_STRING;
+    r->at++;
+    return code;
 }
+
+/* The escape that the backslash at r->at begins: its code, which may be half of
+ * a pair of surrogates. */
+static int escape(struct json_reader *r)
+{
+    static const char letters[] = "\"\\/bfnrtu", meant[] = "\"\\/\b\f\n\r\t";
+    const char *found;
+
+    r->at++;
+    found = memchr(letters, peek(r), sizeof letters - 1);
+    if (!found)
+        return JSON_INVALID;
+    if (*found == 'u')
+        return hex4(r);
+    r->at++;
+    return meant[found - letters];
+}
+
+/* Numbers */
 
 static int digits(struct json_reader *r)
 {
     size_t from = r->at;
+    int c;
 
-    while (digit(peek(r)))
+    while ((c = peek(r)) >= '0' && c <= '9')
         r->at++;
     return r->at > from;
 }
@@ -135,92 +145,193 @@ static int number(struct json_reader *r)
     return JSON_NUMBER;
 }
 
-static int literal(struct json_reader *r, const char *word, int type)
+/* The least that has more than 18 digits. */
+#define TOO_LARGE INT64_C(1000000000000000000)
+
+int json_decimal(const struct json_token *token, int decimals, int64_t *value)
 {
+    const char *p = token->text, *end = p + token->length;
+    int64_t sum = 0, exponent = 0, scale = decimals;
+    int rest = 0, point = 0, minus = 0;
+    struct json_reader r;
+
+    json_start(&r, token->text, token->length);
+    if (number(&r) < 0 || r.at != r.length)
+        return JSON_TYPE;
+    /* The number is sum * 10^scale, and more when there is a rest. */
+    for (; p < end && *p <= '9'; p++) {
+        if (*p < '0') {
+            point = *p == '.';
+            continue;
+        }
+        scale -= point;
+        if (sum < TOO_LARGE / 10) {
+            sum = sum * 10 + (*p - '0');
+        } else {
+            scale++;
+            rest |= *p - '0';
+        }
+    }
+    for (; p < end; p++) {
+        minus |= *p == '-';
+        if (*p >= '0' && *p <= '9' && exponent < TOO_LARGE / 10)
+            exponent = exponent * 10 + (*p - '0');
+    }
+    scale += minus ? -exponent : exponent;
+    for (; scale < 0 && sum > 0; scale++) {
+        rest |= (int)(sum % 10);
+        sum /= 10;
+    }
+    sum += rest != 0;
+    for (; scale > 0 && sum > 0; scale--) {
+        if (sum >= TOO_LARGE / 10)
+            return JSON_RANGE;
+        sum *= 10;
+    }
+    if (sum >= TOO_LARGE)
+        return JSON_RANGE;
+    *value = token->text[0] == '-' ? -sum : sum;
+    return 0;
+}
+
+/* Tokens */
+
+static int pass_space(struct json_reader *r)
+{
+    int c;
+
+    while ((c = peek(r)) == ' ' || c == '\n' || c == '\r' || c == '\t')
+        r->at++;
+    return c;
+}
+
+/* Section 7: string = quotation-mark *char quotation-mark */
+static int string(struct json_reader *r, struct json_token *token)
+{
+    const char *p = r->text + r->at + 1, *end = r->text + r->length;
+    uint32_t c;
+    size_t n;
+
+    token->text = r->text + r->at + 1;
+    for (;;) {
+        while (end - p >= 8 && plain(p))
+            p += 8;
+        while (p < end && *p >= ' ' && *p <= '~' && *p != '"' && *p != '\\')
+            p++;
+        r->at = (size_t)(p - r->text);
+        if (p == end || (unsigned char)*p < 0x20)
+            return JSON_INVALID;
+        if (*p == '"')
+            break;
+        if (*p == '\\') {
+            if (escape(r) < 0)
+                return JSON_INVALID;
+            p = r->text + r->at;
+            continue;
+        }
+        n = json_utf8(p, (size_t)(end - p), &c);
+        if (n == 0)
+            return JSON_INVALID;
+        p += n;
+    }
+    token->length = (size_t)(r->text + r->at++ - token->text);
+    return JSON_STRING;
+}
+
+static int literal(struct json_reader *r, const char *word)
+{
+    int type = *word;
+
     for (; *word; word++)
         if (!pass(r, *word))
             return JSON_INVALID;
     return type;
 }
 
-static int in_object(const struct json_reader *r)
+/* Section 3: value = false / null / true / object / array / number / string,
+ * of which arrays and objects begin in json_next(). */
+static int scalar(struct json_reader *r, struct json_token *token, int c)
 {
-    return r->depth > 0 && (r->objects >> (r->depth - 1) & 1);
-}
+    size_t from = r->at;
+    int type;
 
-static int open(struct json_reader *r, int object)
-{
-    uint64_t bit;
-
-    if (r->depth == JSON_DEPTH_MAX)
-        return JSON_DEPTH;
-    bit = (uint64_t)1 << r->depth++;
-    r->objects = object ? r->objects | bit : r->objects & ~bit;
-    r->state = FIRST;
-    r->at++;
-    return object ? JSON_OBJECT : JSON_ARRAY;
-}
-
-/* Section 3: value = false / null / true / object / array / number / string */
-static int value(struct json_reader *r, struct json_token *token, int c)
-{
-    if (c == '{' || c == '[')
-        return open(r, c == '{');
-    r->state = AFTER;
     if (c == '"')
         return string(r, token);
+    if ((c | 0x20) == '{')
+        return JSON_DEPTH;
     if (c == 't')
-        return literal(r, "true", JSON_TRUE);
-    if (c == 'f')
-        return literal(r, "false", JSON_FALSE);
-    if (c == 'n')
-        return literal(r, "null", JSON_NULL);
-    return number(r);
+        type = literal(r, "true");
+    else if (c == 'f')
+        type = literal(r, "false");
+    else if (c == 'n')
+        type = literal(r, "null");
+    else
+        type = number(r);
+    token->length = r->at - from;
+    return type;
 }
 
-/* Sections 4 and 5: one step through objects and arrays. */
-static int step(struct json_reader *r, struct json_token *token)
+/* Section 4: member = string name-separator value */
+static int name(struct json_reader *r, struct json_token *token)
 {
-    int c = pass_space(r), object = in_object(r);
-
-    if (r->state == AFTER && r->depth == 0)
-        return c < 0 ? 0 : JSON_INVALID;
-    token->text = r->text + r->at;
-    if (r->state != VALUE && c == (object ? '}' : ']')) {
-        r->depth--;
-        r->state = AFTER;
-        r->at++;
-        return object ? JSON_OBJECT_END : JSON_ARRAY_END;
-    }
-    if (r->state == AFTER) {
-        if (c != ',')
-            return JSON_INVALID;
-        r->at++;
-        c = pass_space(r);
-        token->text = r->text + r->at;
-    }
-    if (!object || r->state == VALUE)
-        return value(r, token, c);
-    if (c != '"' || string(r, token) < 0 || pass_space(r) != ':')
+    if (peek(r) != '"' || string(r, token) < 0 || pass_space(r) != ':')
         return JSON_INVALID;
     r->at++;
-    r->state = VALUE;
+    r->levels[r->depth] = MEMBER;
     return JSON_NAME;
 }
 
+/* What is no bracket: white space before it, a name, a scalar, the end. */
+static int other(struct json_reader *r, struct json_token *token)
+{
+    size_t from = r->at;
+    int *level = r->levels + r->depth, c = pass_space(r);
+
+    if (r->at > from)
+        return json_next(r, token); /* just once: no more is left */
+    token->text = r->text + from;
+    if (*level & AFTER)
+        return token->type = c < 0 && r->depth == 0 ? 0 : JSON_INVALID;
+    if (*level & NAME)
+        return token->type = name(r, token);
+    *level = AFTER | (*level == MEMBER ? '}' : *level & ~NEXT);
+    return token->type = scalar(r, token, c);
+}
+
+/* Sections 4 and 5: one step through objects and arrays. Brackets and commas
+ * are dealt with here, without a call: there may be millions. */
 int json_next(struct json_reader *r, struct json_token *token)
 {
-    int type = step(r, token);
+    size_t at = r->at;
+    int *level = r->levels + r->depth, state = *level, c;
 
-    token->type = type;
-    if (type > 0 && type != JSON_NAME && type != JSON_STRING)
-        token->length = (size_t)(r->text + r->at - token->text);
-    return type;
+    c = at < r->length ? (unsigned char)r->text[at] : -1;
+    if (c == ',' && state > AFTER && state < NEXT) {
+        *level = state += NEXT - AFTER;
+        r->at = ++at;
+        c = at < r->length ? (unsigned char)r->text[at] : -1;
+    }
+    if (c == (state & ~AFTER)) {
+        r->depth--;
+    } else if ((c | 0x20) == '{' && !(state & (AFTER | NAME)) &&
+               r->depth < JSON_DEPTH_MAX) {
+        *level = AFTER | (state == MEMBER ? '}' : state & ~NEXT);
+        r->depth++;
+        level[1] = c + 2; /* the bracket that closes */
+    } else {
+        return other(r, token);
+    }
+    token->text = r->text + at;
+    token->length = 1;
+    r->at = at + 1;
+    return token->type = c;
 }
 
 void json_start(struct json_reader *r, char *text, size_t length)
 {
-    memset(r, 0, sizeof *r);
+    r->at = 0;
+    r->depth = 0;
+    r->levels[0] = TOP;
     r->text = text;
     r->length = length;
 }
@@ -257,48 +368,28 @@ int json_member(struct json_reader *r, struct json_token *name,
     return rc < 0 ? rc : 1;
 }
 
-/* Decoding */
-
-/* Four hexadecimal digits, which are known to be such. */
-static uint32_t hex4(const char *p)
-{
-    uint32_t code = 0;
-
-    for (int i = 0; i < 4; i++)
-        code = code << 4 | (uint32_t)((p[i] & 15) + (p[i] >> 6) * 9);
-    return code;
-}
+/* Text out of strings and into them */
 
 size_t json_decode(const struct json_token *string, char *out)
 {
-    static const char letters[] = "bfnrt", meant[] = "\b\f\n\r\t";
-    const char *p = string->text, *end = p + string->length, *found;
+    struct json_reader r;
+    uint32_t c, high = 0;
     char *to = out;
-    uint32_t code, low;
 
-    while (p < end) {
-        if (*p != '\\') {
-            *to++ = *p++;
+    json_start(&r, string->text, string->length);
+    while (r.at < r.length) {
+        if (r.text[r.at] != '\\') {
+            *to++ = r.text[r.at++];
+            high = 0;
             continue;
         }
-        p += 2;
-        if (p[-1] != 'u') {
-            found = memchr(letters, p[-1], 5);
-            *to++ = found ? meant[found - letters] : p[-1];
-            continue;
+        c = (uint32_t)escape(&r);
+        if (high > 0 && c >> 10 == 0xdc00 >> 10) {
+            to -= 3; /* U+FFFD, in the place of half a pair */
+            c += 0x10000 - 0xdc00 + (high - 0xd800) * 0x400;
         }
-        code = hex4(p);
-        p += 4;
-        if (code >> 11 == 0xd800 >> 11) {
-            low = end - p >= 6 && memcmp(p, "\\u", 2) == 0 ? hex4(p + 2) : 0;
-            if (code < 0xdc00 && low >> 10 == 0xdc00 >> 10) {
-                code = 0x10000 + ((code & 0x3ff) << 10 | (low & 0x3ff));
-                p += 6;
-            } else {
-                code = 0xfffd;
-            }
-        }
-        to += encode_utf8(to, code);
+        high = c >> 10 == 0xd800 >> 10 ? c : 0;
+        to += encode_utf8(to, c >> 11 == 0xd800 >> 11 ? 0xfffd : c);
     }
     return (size_t)(to - out);
 }
@@ -314,73 +405,16 @@ int json_equal(const struct json_token *string, const char *text)
            memcmp(decoded, text, length) == 0;
 }
 
-/* Numbers */
-
-/* The exponent of a number, cut where no text is long enough for its digits to
- * make up for it. */
-static int64_t exponent(const char *p, const char *end)
-{
-    int64_t value = 0;
-    int sign = 1;
-
-    for (; p < end; p++) {
-        if (*p == '-')
-            sign = -1;
-        if (digit(*p) && value < 1000000000000)
-            value = value * 10 + (*p - '0');
-    }
-    return sign * value;
-}
-
-/* The least that has more than 18 digits. */
-#define TOO_LARGE INT64_C(1000000000000000000)
-
-int json_decimal(const struct json_token *token, int decimals, int64_t *value)
-{
-    const char *p = token->text, *end = p + token->length, *e = p;
-    struct json_reader r;
-    int64_t sum = 0, places = decimals;
-    int rest = 0, c;
-
-    json_start(&r, token->text, token->length);
-    if (number(&r) < 0 || r.at != r.length)
-        return JSON_TYPE;
-    while (e < end && (*e | 0x20) != 'e')
-        e++;
-    /* How many digits, counted from the first, make up the result. */
-    places += exponent(e, end);
-    for (const char *q = p; q < e && *q != '.'; q++)
-        places += digit(*q);
-    for (; p < e || (places > 0 && sum > 0 && sum < TOO_LARGE); p += p < e) {
-        c = p < e ? *p : '0';
-        if (!digit(c))
-            continue;
-        if (places-- <= 0)
-            rest |= c - '0';
-        else if (sum < TOO_LARGE / 10)
-            sum = sum * 10 + (c - '0');
-        else
-            sum = TOO_LARGE;
-    }
-    sum += rest != 0;
-    if (sum >= TOO_LARGE)
-        return JSON_RANGE;
-    *value = token->text[0] == '-' ? -sum : sum;
-    return 0;
-}
-
-/* Escaping */
-
 size_t json_escape(char *out, size_t size, const char *text, size_t length,
                    size_t *taken)
 {
-    static const char hex_digits[] = "0123456789abcdef";
-    char control[] = "\\u0000";
     size_t at = 0, written = 0, n, m;
     const char *from;
     uint32_t c;
 
     for (; at < length; at += n, written += m) {
+        char escaped[] = "\\u0000";
+
         from = text + at;
         n = m = json_utf8(from, length - at, &c);
         if (n == 0) {
@@ -388,19 +422,18 @@ size_t json_escape(char *out, size_t size, const char *text, size_t length,
             m = 3;
             from = "\xef\xbf\xbd";
         } else if (c < 0x20) {
-            control[4] = hex_digits[c >> 4];
-            control[5] = hex_digits[c & 15];
             m = 6;
-            from = control;
+            from = escaped;
+            escaped[4] = (char)('0' + (c >> 4));
+            escaped[5] = "0123456789abcdef"[c & 15];
         } else if (c == '"' || c == '\\') {
-            control[1] = (char)c;
             m = 2;
-            from = control;
+            from = escaped;
+            escaped[1] = (char)c;
         }
         if (m > size - written)
             break;
         memcpy(out + written, from, m);
-        control[1] = 'u';
     }
     *taken = at;
     return written;

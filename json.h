@@ -27,20 +27,21 @@ enum json_error {
     JSON_RANGE = -4    /* a number that the result cannot hold */
 };
 
+/* Each is the byte that its text begins with, or one that stands for it. */
 enum json_type {
-    JSON_OBJECT = 1,
-    JSON_OBJECT_END,
-    JSON_ARRAY,
-    JSON_ARRAY_END,
-    JSON_NAME, /* of a member; its value is the next token */
-    JSON_STRING,
-    JSON_NUMBER,
-    JSON_TRUE,
-    JSON_FALSE,
-    JSON_NULL
+    JSON_OBJECT = '{',
+    JSON_OBJECT_END = '}',
+    JSON_ARRAY = '[',
+    JSON_ARRAY_END = ']',
+    JSON_NAME = ':', /* of a member; its value is the next token */
+    JSON_STRING = '"',
+    JSON_NUMBER = '0',
+    JSON_TRUE = 't',
+    JSON_FALSE = 'f',
+    JSON_NULL = 'n'
 };
 
-/* One bit of the reader's stack a level. */
+/* One int of the reader's stack a level. */
 #define JSON_DEPTH_MAX 64
 
 /* For json_equal(): no text that it is asked for is longer. */
@@ -58,9 +59,8 @@ struct json_reader {
     char *text;
     size_t length;
     size_t at;
-    uint64_t objects; /* bit n: the level n is an object, not an array */
     int depth;
-    int state;
+    int levels[JSON_DEPTH_MAX + 1]; /* what may come in each */
 };
 
 /* Starts reading `length` bytes. */

@@ -2,7 +2,7 @@
  * wire.c - plays a scripted Runtime API against the real bootstrap
  *
  *     wire [-v] [-j N] [--bin NAME=PATH]... [--under 'PREFIX...']
- *          [--no-limits] [--record FILE] BOOTSTRAP SCRIPT...
+ *          [--no-limits] [--calls FILE] [--record FILE] BOOTSTRAP SCRIPT...
  *
  * A script is a transcript that runs. The peer (this program) executes it from
  * top to bottom, and the runtime must send exactly the bytes that it shows, in
@@ -11,7 +11,7 @@
  *
  *     # comment                       white space before a line is ignored
  *     case NAME                       begins a case: its own process, peer,
- *                                     port, and 20 s at most
+ *                                     port, and 20 s at most (100 s emulated)
  *     define NAME PARAMETER...        lines for reuse, up to `end`; an
  *     include FILE                    included file has nothing else
  *     do NAME ARGUMENT...             plays them with {PARAMETER} replaced; the
@@ -27,6 +27,9 @@
  *     window N                        the peer's receive buffer, in bytes
  *     refuse                          the peer does not listen yet
  *     process 1                       as process 1 of a PID namespace
+ *     root empty|read-only...         in a root directory with nothing in it,
+ *                                     or that cannot be written to, or both
+ *     interrupt connect               connect() gives EINTR, and does nothing
  *
  * The transcript. A line's end in the script is not a byte; \r \n \0 \t \\ and
  * \xHH are; \{N*TEXT} is TEXT N times. {port} is the peer's port; {size P} and
@@ -74,8 +77,13 @@
  *
  * --under runs bootstrap under a prefix command (an emulator) and skips budgets
  * and limits; --no-limits skips limits alone (a sanitizer needs more memory).
- * --record writes all the bytes received, with ports and times as their
- * wildcards: two builds are to give the same file.
+ * --record writes a line a case: where it stands, its name, a tab, and all the
+ * bytes received, escaped, with ports and times as their wildcards, and then
+ * what stderr has for each `= stderr`. Two builds are to give the same lines.
+ * --calls runs all cases inside a seccomp filter that kills bootstrap at any
+ * system call but those, 16 at most, that stand in FILE, in fenced blocks with
+ * the info string "calls". After the last case, one more: the cases together
+ * have made each of them (seen with ptrace, and skipped without).
  */
 #define _DEFAULT_SOURCE
 #include <arpa/inet.h>
@@ -97,8 +105,16 @@
 #include <time.h>
 #include <unistd.h>
 #ifdef __linux__
+#include <linux/audit.h>
+#include <linux/filter.h>
 #include <linux/sched.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #endif
 
@@ -107,7 +123,10 @@
 #define DEPTH_MAX     8
 #define PARAMETER_MAX 8
 #define ARGUMENT_MAX  64
-#define WAITING_MAX   64 /* finished cases that wait for an earlier one */
+#define CALLS_MAX     16   /* system calls that --calls allows */
+#define NUMBER_MAX    1024 /* above all numbers of system calls */
+#define TRACED_MAX    1000 /* calls of a process, for --calls: they are slow */
+#define WAITING_MAX   64   /* finished cases that wait for an earlier one */
 
 /* How a case ended: the exit status of its process. */
 enum verdict { PASSED, FAILED, SKIPPED, AGAIN, BROKEN };
@@ -143,6 +162,7 @@ static struct {
     int no_limits;
     int verbose;
     size_t jobs;
+    const char *calls;
     FILE *record;
 } option = {.jobs = 1};
 
@@ -194,9 +214,9 @@ static const struct definition *find_definition(const char *name)
     return NULL;
 }
 
-/* Lines lose their indentation, and all that is not a script becomes empty, so
- * that line numbers stay those of the file. */
-static struct script *read_lines(const char *path)
+/* Lines lose their indentation, and all that is not in a block of this kind
+ * becomes empty, so that line numbers stay those of the file. */
+static struct script *read_lines(const char *path, const char *kind)
 {
     FILE *f = fopen(path, "r");
     struct script *s = calloc(1, sizeof *s);
@@ -216,7 +236,8 @@ static struct script *read_lines(const char *path)
         size_t length = strcspn(text, "\n");
 
         if (markdown && !strncmp(text, "```", 3)) {
-            inside = !inside && !strncmp(text, "```wire\n", 8);
+            inside = !inside && length == strlen(kind) + 3 &&
+                     !strncmp(text + 3, kind, length - 3);
             length = 0;
         }
         s->line = grow(s->line, s->lines, sizeof *s->line);
@@ -272,7 +293,7 @@ static void read_script(const char *path)
     for (size_t i = 0; i < count; i++)
         if (!strcmp(known[i], path))
             return;
-    s = read_lines(path);
+    s = read_lines(path, "wire");
     known = grow(known, count, sizeof *known);
     known[count++] = s->path;
     for (size_t at = 0; at < s->lines;) {
@@ -329,6 +350,7 @@ static struct {
     size_t expected_errors;
     const char *skip; /* why a part was not checked */
     FILE *out, *err;  /* the runtime's stdout and stderr */
+    sigset_t child;   /* SIGCHLD alone */
 } play = {.listener = -1, .connection = -1};
 
 static struct {
@@ -346,6 +368,8 @@ static struct {
     int window;
     int refuse;
     int process1;
+    int empty_root, read_only_root;
+    int interrupted; /* connect() is */
     int counted;
 } setup;
 
@@ -357,8 +381,15 @@ static struct {
     int end_pipe[2];              /* readable when it has ended */
     volatile sig_atomic_t inside; /* a system call */
     volatile unsigned calls;
-    volatile unsigned call[1024]; /* by number */
+    volatile unsigned call[NUMBER_MAX];
+    volatile sig_atomic_t running; /* bootstrap, not what has started it */
 } runtime;
+
+/* What a case may take: an emulator is slow. */
+static long case_ms(void)
+{
+    return option.under ? 5 * CASE_MS : CASE_MS;
+}
 
 static long now_ms(clockid_t clock)
 {
@@ -366,11 +397,6 @@ static long now_ms(clockid_t clock)
 
     clock_gettime(clock, &t);
     return (long)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
-static void raw_byte(FILE *f, unsigned byte)
-{
-    putc((int)byte, f);
 }
 
 /* Escaped as in scripts. */
@@ -580,13 +606,12 @@ static void compile(struct pattern *p, const char *s, const char *end)
 }
 
 /* Writes a byte of the pattern, or the wildcard that begins there. */
-static void show_symbol(FILE *f, unsigned symbol,
-                        void (*show)(FILE *, unsigned))
+static void show_symbol(FILE *f, unsigned symbol)
 {
     if (symbol & (TIME | PORT))
         fputs(symbol & TIME ? "{time}" : "{port}", f);
     else if (!(symbol & REST))
-        show(f, symbol & 0xff);
+        show_byte(f, symbol & 0xff);
 }
 
 static int matches(unsigned symbol, unsigned char byte)
@@ -599,24 +624,41 @@ static int matches(unsigned symbol, unsigned char byte)
  */
 
 #ifdef __linux__
-/* Names are families, so that a budget holds for any C library and none. */
+/* Budgets are for families, so that they hold for any C library and none. */
 static const struct {
-    const char *name;
+    const char *family, *name;
     long number;
-} families[] = {
-    {"read", SYS_read},       {"read", SYS_readv},
-    {"read", SYS_recvfrom},   {"read", SYS_recvmsg},
-    {"write", SYS_write},     {"write", SYS_sendto},
-    {"writev", SYS_writev},   {"writev", SYS_sendmsg},
-    {"poll", SYS_ppoll},      {"poll", SYS_pselect6},
-    {"sleep", SYS_nanosleep}, {"sleep", SYS_clock_nanosleep},
-    {"socket", SYS_socket},   {"connect", SYS_connect},
-    {"close", SYS_close},     {"memory", SYS_mmap},
-    {"memory", SYS_brk},
+} calls[] = {
+#define CALL(family, name)        \
+    {                             \
+        family, #name, SYS_##name \
+    }
+    CALL("read", read),         CALL("read", readv),
+    CALL("read", recvfrom),     CALL("read", recvmsg),
+    CALL("write", write),       CALL("write", sendto),
+    CALL("writev", writev),     CALL("writev", sendmsg),
+    CALL("poll", ppoll),        CALL("poll", pselect6),
+    CALL("sleep", nanosleep),   CALL("sleep", clock_nanosleep),
+    CALL("socket", socket),     CALL("connect", connect),
+    CALL("close", close),       CALL("memory", mmap),
+    CALL("memory", brk),        CALL("time", clock_gettime),
+    CALL("option", getsockopt), CALL("option", setsockopt),
+    CALL("option", fcntl),      CALL("signal", rt_sigaction),
+    CALL("end", exit_group),    CALL("file", openat),
 #ifdef SYS_poll
-    {"poll", SYS_poll},
+    CALL("poll", poll),
 #endif
 };
+
+/* What --calls lists, and what was made, in memory that all processes share. */
+static struct {
+    size_t n;
+    size_t call[CALLS_MAX]; /* places in `calls` */
+    volatile struct {
+        unsigned char by_number[NUMBER_MAX];
+        unsigned char untraced;
+    } * made;
+} allowed;
 
 static void count_call(void)
 {
@@ -626,10 +668,12 @@ static void count_call(void)
                &info) <= 0)
         return;
     runtime.inside = info.op == PTRACE_SYSCALL_INFO_ENTRY;
-    if (!runtime.inside || info.entry.nr >= 1024)
+    if (!runtime.inside || info.entry.nr >= NUMBER_MAX)
         return;
     runtime.calls++;
     runtime.call[info.entry.nr]++;
+    if (allowed.made && runtime.running)
+        allowed.made->by_number[info.entry.nr] = 1;
 }
 
 /* Lets a stopped runtime go on to its next system call. */
@@ -643,11 +687,15 @@ static void on_stop(int status)
         ptrace(PTRACE_LISTEN, runtime.pid, NULL, NULL);
         return;
     }
+    if (event == PTRACE_EVENT_EXEC)
+        runtime.running = 1;
     if (signal == (SIGTRAP | 0x80))
         count_call();
     else if (event == 0)
         give = signal;
-    ptrace(PTRACE_SYSCALL, runtime.pid, NULL, (void *)give);
+    ptrace(setup.counted || runtime.calls < TRACED_MAX ? PTRACE_SYSCALL
+                                                       : PTRACE_DETACH,
+           runtime.pid, NULL, (void *)give);
 }
 
 static int trace(void)
@@ -662,20 +710,153 @@ static unsigned calls_of(const char *family)
     unsigned n = 0;
     int known = 0;
 
-    for (size_t i = 0; i < sizeof families / sizeof *families; i++)
-        if (!strcmp(families[i].name, family)) {
+    for (size_t i = 0; i < sizeof calls / sizeof *calls; i++)
+        if (!strcmp(calls[i].family, family)) {
             known = 1;
-            n += runtime.call[families[i].number];
+            n += runtime.call[calls[i].number];
         }
     if (!known)
         fail("no system call has the name %s\n", family);
     return n;
 }
 
-static pid_t clone_process1(void)
+/*
+ * Surroundings
+ */
+
+static pid_t start_process(void)
 {
-    return (pid_t)syscall(SYS_clone, CLONE_NEWUSER | CLONE_NEWPID | SIGCHLD,
+    int root = setup.empty_root || setup.read_only_root;
+
+    if (!setup.process1 && !root)
+        return fork();
+    return (pid_t)syscall(SYS_clone,
+                          CLONE_NEWUSER | SIGCHLD |
+                              (setup.process1 ? CLONE_NEWPID : 0) |
+                              (root ? CLONE_NEWNS : 0),
                           NULL, NULL, NULL, NULL);
+}
+
+/* In a mount namespace of its own: /tmp serves as a place that is there. 0, or
+ * -1 where it is not permitted. */
+static int change_root(void)
+{
+    unsigned long flags = MS_REMOUNT | MS_BIND | MS_RDONLY;
+    struct statvfs s;
+
+    if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+        return -1;
+    if (setup.empty_root && (mount("none", "/tmp", "tmpfs", 0, NULL) < 0 ||
+                             chroot("/tmp") < 0 || chdir("/") < 0))
+        return -1;
+    if (!setup.read_only_root)
+        return 0;
+    if (statvfs("/", &s) < 0)
+        return -1;
+    /* Flags that are not repeated would be cleared, which is not permitted. */
+    flags |= s.f_flag & (MS_NOSUID | MS_NODEV | MS_NOEXEC);
+    return mount(NULL, "/", NULL, flags, NULL);
+}
+
+static void read_calls(void)
+{
+    const struct script *s = read_lines(option.calls, "calls");
+
+    for (size_t at = 0; at < s->lines; at++) {
+        char *rest = s->line[at];
+
+        for (const char *name; (name = word(&rest)); allowed.n++) {
+            size_t i = 0;
+
+            while (i < sizeof calls / sizeof *calls &&
+                   strcmp(calls[i].name, name))
+                i++;
+            if (i == sizeof calls / sizeof *calls)
+                bad_script(s, at, "a system call of no known name");
+            if (allowed.n == CALLS_MAX)
+                bad_script(s, at, "too many system calls");
+            allowed.call[allowed.n] = i;
+        }
+    }
+    allowed.made = mmap(NULL, sizeof *allowed.made, PROT_READ | PROT_WRITE,
+                        MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (allowed.made == MAP_FAILED) {
+        perror("wire");
+        exit(BROKEN);
+    }
+}
+
+#ifdef __x86_64__
+#define ARCHITECTURE AUDIT_ARCH_X86_64
+#else
+#define ARCHITECTURE AUDIT_ARCH_AARCH64
+#endif
+
+static void on_call(struct sock_fprog *program, long number, unsigned action)
+{
+    program->filter[program->len++] = (struct sock_filter)BPF_JUMP(
+        BPF_JMP | BPF_JEQ | BPF_K, (unsigned)number, 0, 1);
+    program->filter[program->len++] = (struct sock_filter)BPF_STMT(
+        BPF_RET | BPF_K, action);
+}
+
+/* From here on, any system call but those of the list kills the process, and
+ * but those that the kernel makes to start it and to go on after SIGCONT. */
+static int confine(void)
+{
+    static const long own[] = {SYS_execve, SYS_execveat, SYS_restart_syscall};
+    enum { OWN = sizeof own / sizeof *own };
+    struct sock_filter f[2 * (1 + OWN + CALLS_MAX) + 5] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ARCHITECTURE, 1, 0),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr))};
+    struct sock_fprog program = {.len = 4, .filter = f};
+
+    if (setup.interrupted)
+        on_call(&program, SYS_connect, SECCOMP_RET_ERRNO | EINTR);
+    for (size_t i = 0; i < OWN; i++)
+        on_call(&program, own[i], SECCOMP_RET_ALLOW);
+    for (size_t i = 0; i < allowed.n; i++)
+        on_call(&program, calls[allowed.call[i]].number, SECCOMP_RET_ALLOW);
+    f[program.len++] = (struct sock_filter)BPF_STMT(
+        BPF_RET | BPF_K,
+        option.calls ? SECCOMP_RET_KILL_PROCESS : SECCOMP_RET_ALLOW);
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+        return -1;
+    return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
+}
+
+/* The last case of --calls: what is listed, and what all cases made. */
+static enum verdict compare_calls(void)
+{
+    unsigned char listed[NUMBER_MAX] = {0};
+    volatile unsigned char *made = allowed.made->by_number;
+    enum verdict verdict = PASSED;
+
+    if (allowed.made->untraced) {
+        printf("skip %s: all system calls listed are made\n"
+               "  they could not be traced here\n",
+               option.calls);
+        return SKIPPED;
+    }
+    made[SYS_restart_syscall] = 0; /* the kernel's, after SIGCONT */
+    for (size_t i = 0; i < allowed.n; i++)
+        listed[calls[allowed.call[i]].number] = 1;
+    for (size_t number = 0; number < NUMBER_MAX; number++) {
+        const char *name = "?";
+
+        if (listed[number] == made[number])
+            continue;
+        for (size_t i = 0; i < sizeof calls / sizeof *calls; i++)
+            if (calls[i].number == (long)number)
+                name = calls[i].name;
+        printf("FAIL %s: system call %zu %s: %s\n", option.calls, number, name,
+               listed[number] ? "listed, and made in no case"
+                              : "made, and not listed");
+        verdict = FAILED;
+    }
+    return verdict;
 }
 #else
 static void on_stop(int status)
@@ -694,9 +875,29 @@ static unsigned calls_of(const char *family)
     return 0;
 }
 
-static pid_t clone_process1(void)
+static pid_t start_process(void)
+{
+    return setup.process1 || setup.empty_root || setup.read_only_root ? -1
+                                                                      : fork();
+}
+
+static int change_root(void)
 {
     return -1;
+}
+
+static void read_calls(void)
+{
+}
+
+static int confine(void)
+{
+    return -1;
+}
+
+static enum verdict compare_calls(void)
+{
+    return SKIPPED;
 }
 #endif
 
@@ -756,20 +957,11 @@ static void set_listening(int on)
         fail("the peer cannot listen: %s\n", strerror(errno));
 }
 
-/* In the child: what the set-up lines ask for, then bootstrap. */
-static _Noreturn void run_bootstrap(int go)
+/* The child's environment. */
+static void set_environment(void)
 {
-    char *argument[2 * ARGUMENT_MAX];
-    size_t n = 0;
-    char *prefix = option.under ? strdup(option.under) : NULL;
-    sigset_t none;
-    char address[32], byte;
+    char address[32];
 
-    setpgid(0, 0);
-    sigemptyset(&none);
-    signal(SIGCHLD, SIG_DFL);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-    (void)!read(go, &byte, 1); /* until we are traced, if we are to be */
     snprintf(address, sizeof address, "127.0.0.1:%u", play.port);
     setenv("AWS_LAMBDA_RUNTIME_API", address, 1);
     if (setup.counted) /* its leak checker cannot be traced */
@@ -779,24 +971,56 @@ static _Noreturn void run_bootstrap(int go)
             putenv(setup.environment[i]);
         else
             unsetenv(setup.environment[i]);
+}
+
+/* In the child: tells the parent why the case cannot be played here. */
+static _Noreturn void lack(int tell, const char *what)
+{
+    dprintf(tell, "%s: %s", what, strerror(errno));
+    _exit(127);
+}
+
+/* In the child: what the set-up lines ask for, then bootstrap. */
+static _Noreturn void run_bootstrap(int go, int tell)
+{
+    extern char **environ;
+    char *argument[2 * ARGUMENT_MAX];
+    size_t n = 0;
+    char *prefix = option.under ? strdup(option.under) : NULL;
+    sigset_t none;
+    char byte;
+    int program;
+
+    setpgid(0, 0);
+    sigemptyset(&none);
+    signal(SIGCHLD, SIG_DFL);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    set_environment();
     while (prefix && n < ARGUMENT_MAX && (argument[n] = word(&prefix)))
         n++;
     argument[n++] = strdup(setup.path);
     for (size_t i = 0; i < setup.arguments; i++)
         argument[n++] = setup.argument[i];
     argument[n] = NULL;
+    program = open(setup.path, O_RDONLY); /* while there is a path to it */
     dup2(open("/dev/null", O_RDONLY), 0);
     dup2(fileno(play.out), 1);
     dup2(fileno(play.err), 2);
     for (int fd = 0; fd < 1024; fd++)
         if (fd > 2 || setup.closed[fd])
             fcntl(fd, F_SETFD, FD_CLOEXEC);
+    if ((setup.empty_root || setup.read_only_root) && change_root() < 0)
+        lack(tell, "no such root here");
+    (void)!read(go, &byte, 1); /* until we are traced, if we are to be */
     for (size_t i = 0; i < setup.limits; i++)
         setrlimit(setup.limit[i].resource,
                   &(struct rlimit){setup.limit[i].value, setup.limit[i].value});
+    if ((option.calls || setup.interrupted) && confine() < 0)
+        lack(tell, "no seccomp here");
     if (option.under) /* found in PATH, as a shell would */
         execvp(argument[0], argument);
-    execv(argument[0], argument);
+    else
+        fexecve(program, argument, environ);
     dprintf(2, "%s: %s\n", argument[0], strerror(errno));
     _exit(127);
 }
@@ -811,39 +1035,61 @@ static FILE *output_file(void)
     return f;
 }
 
+/* Has the child traced where that is asked for, and lets it go on until it is
+ * bootstrap, or has told why it cannot be. */
+static void release(int go, int told)
+{
+    char why[256];
+    ssize_t n;
+
+    if ((setup.counted || option.calls) && (option.under || !trace())) {
+        if (setup.counted)
+            play.skip = "system calls could not be counted here";
+        if (allowed.made)
+            allowed.made->untraced = 1;
+    }
+    close(go);
+    play.acted_ms = now_ms(CLOCK_MONOTONIC);
+    sigprocmask(SIG_UNBLOCK, &play.child, NULL);
+    n = read(told, why, sizeof why - 1);
+    close(told);
+    if (n > 0) {
+        why[n] = '\0';
+        skip(why);
+    }
+}
+
 static void start(void)
 {
     struct sigaction action = {.sa_handler = on_child, .sa_flags = SA_RESTART};
-    sigset_t child;
-    int go[2];
+    int go[2], tell[2];
 
-    if (setup.limits && (option.no_limits || option.under))
-        skip("limits are for the bare binary");
+    if ((setup.limits || setup.empty_root || setup.interrupted) &&
+        (option.no_limits || option.under))
+        skip("this is for the bare binary");
     play.out = output_file();
     play.err = output_file();
     if (!setup.refuse)
         set_listening(1);
-    if (pipe(go) < 0 || pipe(runtime.end_pipe) < 0)
+    if (pipe(go) < 0 || pipe(tell) < 0 || pipe(runtime.end_pipe) < 0)
         fail("no pipe: %s\n", strerror(errno));
-    sigemptyset(&child);
-    sigaddset(&child, SIGCHLD);
-    sigprocmask(SIG_BLOCK, &child, NULL);
+    sigemptyset(&play.child);
+    sigaddset(&play.child, SIGCHLD);
+    sigprocmask(SIG_BLOCK, &play.child, NULL);
     sigaction(SIGCHLD, &action, NULL);
-    runtime.pid = setup.process1 ? clone_process1() : fork();
+    runtime.pid = start_process();
     if (runtime.pid == 0) {
         close(go[1]);
-        run_bootstrap(go[0]);
+        run_bootstrap(go[0], tell[1]);
     }
-    if (runtime.pid < 0 && setup.process1)
-        skip("no PID namespace for us here");
     if (runtime.pid < 0)
-        fail("fork: %s\n", strerror(errno));
-    if (setup.counted && (option.under || !trace()))
-        play.skip = "system calls could not be counted here";
+        skip("no such process for us here");
     close(go[0]);
-    close(go[1]);
-    play.acted_ms = now_ms(CLOCK_MONOTONIC);
-    sigprocmask(SIG_UNBLOCK, &child, NULL);
+    close(tell[1]);
+    release(go[1], tell[0]);
+    if (play.scene->record && play.round == 0)
+        fprintf(play.scene->record, "%s:%zu: %s\t", play.scene->script->path,
+                play.scene->first, play.scene->name);
 }
 
 /*
@@ -869,10 +1115,10 @@ static int await(int wanted, long ms)
         p[2].fd = runtime.end_pipe[0];
     for (;;) {
         long now = now_ms(CLOCK_MONOTONIC);
-        long left = play.began_ms + CASE_MS - now;
+        long left = play.began_ms + case_ms() - now;
 
         if (left <= 0)
-            fail("nothing more has come for 20 s\n");
+            fail("its time is over\n");
         if (now > end)
             return 0;
         if (end - now < left)
@@ -900,7 +1146,7 @@ static void show_expected(const struct pattern *p, size_t i)
     fprintf(f, "    connection %zu, byte %zu\n    expected: ", play.connections,
             play.received + i);
     for (size_t j = i > 24 ? i - 24 : 0; j < p->n && j < i + 48; j++)
-        show_symbol(f, p->at[j], show_byte);
+        show_symbol(f, p->at[j]);
     putc('\n', f);
 }
 
@@ -914,7 +1160,7 @@ static size_t receive(unsigned char *bytes, size_t room)
         fail("there is no connection: ! accept is missing\n");
     while ((n = recv(play.connection, bytes, room, MSG_DONTWAIT)) < 0 &&
            errno == EAGAIN)
-        await(BYTES, CASE_MS);
+        await(BYTES, case_ms());
     return n > 0 ? (size_t)n : 0;
 }
 
@@ -927,7 +1173,7 @@ static void expect(const struct pattern *p)
     while (done < p->n) {
         size_t n, i = 0;
 
-        if (await(BYTES | OPENED, CASE_MS) == OPENED)
+        if (await(BYTES | OPENED, case_ms()) == OPENED)
             fail("a new connection where bytes are to come\n");
         n = receive(got, p->n - done < sizeof got ? p->n - done : sizeof got);
         if (n == 0) {
@@ -939,7 +1185,7 @@ static void expect(const struct pattern *p)
         while (i < n && matches(p->at[done + i], got[i]))
             i++;
         for (size_t j = done; play.scene->record && j < done + i; j++)
-            show_symbol(play.scene->record, p->at[j], raw_byte);
+            show_symbol(play.scene->record, p->at[j]);
         if (i < n) {
             failing("  other bytes\n");
             show_expected(p, done + i);
@@ -983,7 +1229,7 @@ static void drain(void)
 static void accept_connection(void)
 {
     int yes = 1;
-    int events = await(OPENED | ENDED, CASE_MS);
+    int events = await(OPENED | ENDED, case_ms());
 
     if (!(events & OPENED))
         fail("no connection is opened\n");
@@ -1007,7 +1253,11 @@ static void reset_connection(void)
 
 static void nap(long us)
 {
-    nanosleep(&(struct timespec){us / 1000000, us % 1000000 * 1000}, NULL);
+    struct timespec t = {us / 1000000, us % 1000000 * 1000};
+
+    while (nanosleep(&t, &t) < 0 &&
+           errno == EINTR) /* SIGCHLD: a call counted */
+        continue;
 }
 
 /* Sends. A peer that is cut off meanwhile is not at fault: what the script
@@ -1019,7 +1269,7 @@ static void send_bytes(const unsigned char *bytes, size_t n, size_t step)
                             MSG_NOSIGNAL | MSG_DONTWAIT);
 
         if (sent < 0 && errno == EAGAIN)
-            await(WRITABLE, CASE_MS);
+            await(WRITABLE, case_ms());
         else if (sent < 0)
             return;
         else {
@@ -1159,10 +1409,10 @@ static void check_exit(char *rest)
 {
     long status = number(word(&rest));
     const char *within = word(&rest);
-    long limit = within ? number(word(&rest)) : CASE_MS;
+    long limit = within ? number(word(&rest)) : case_ms();
     long took;
 
-    if (await(OPENED | ENDED, CASE_MS) & OPENED)
+    if (await(OPENED | ENDED, case_ms()) & OPENED)
         fail("a new connection where the process is to end\n");
     took = now_ms(CLOCK_MONOTONIC) - play.acted_ms;
     if (!WIFEXITED(runtime.status) || WEXITSTATUS(runtime.status) != status)
@@ -1321,6 +1571,11 @@ static int set_up(const char *what, char *rest)
         setup.refuse = 1;
     else if (!strcmp(what, "process"))
         setup.process1 = 1;
+    else if (!strcmp(what, "root"))
+        for (const char *kind; (kind = word(&rest));)
+            *(*kind == 'e' ? &setup.empty_root : &setup.read_only_root) = 1;
+    else if (!strcmp(what, "interrupt"))
+        setup.interrupted = 1;
     else
         return 0;
     return 1;
@@ -1488,6 +1743,8 @@ static void check_outputs(void)
             n++;
         if (!fits(line, n++, 0))
             fail("on stderr: %s", line);
+        for (const char *p = line; play.scene->record && *p; p++)
+            show_byte(play.scene->record, (unsigned char)*p);
     }
     free(line);
     while (n < play.expected_errors && play.any_number[n])
@@ -1534,8 +1791,6 @@ static _Noreturn void play_round(const struct scene *scene, size_t round)
 /* Plays a case, once or once for each byte, each time in a fresh process. */
 static _Noreturn void play_scene(const struct scene *scene)
 {
-    if (scene->record)
-        fprintf(scene->record, "case %s\n", scene->name);
     for (size_t round = 0;; round++) {
         int status = 0;
         pid_t pid;
@@ -1606,6 +1861,8 @@ static int play_all(void)
             if (first->status == BROKEN)
                 printf("FAIL %s: the player of this case died\n", first->name);
             copy_and_close(first->report, stdout);
+            if (first->record && ftell(first->record) > 0)
+                putc('\n', first->record);
             copy_and_close(first->record, option.record);
             count[first->status]++;
             done++;
@@ -1618,6 +1875,8 @@ static int play_all(void)
             running--;
         }
     }
+    if (option.calls)
+        count[compare_calls()]++;
     count[FAILED] += count[BROKEN];
     printf("%zu passed, %zu failed", count[PASSED], count[FAILED]);
     if (count[SKIPPED])
@@ -1629,7 +1888,8 @@ static int play_all(void)
 static _Noreturn void usage(void)
 {
     fputs("usage: wire [-v] [-j N] [--bin NAME=PATH]... [--under PREFIX]\n"
-          "            [--no-limits] [--record FILE] BOOTSTRAP SCRIPT...\n",
+          "            [--no-limits] [--calls FILE] [--record FILE]\n"
+          "            BOOTSTRAP SCRIPT...\n",
           stderr);
     exit(BROKEN);
 }
@@ -1654,6 +1914,8 @@ static int read_options(int argc, char **argv)
             option.bin[option.bins++] = value, i++;
         else if (!strcmp(name, "--under"))
             option.under = value, i++;
+        else if (!strcmp(name, "--calls"))
+            option.calls = value, i++;
         else if (!strcmp(name, "--record") &&
                  (option.record = fopen(value, "w")))
             i++;
@@ -1671,6 +1933,8 @@ int main(int argc, char **argv)
     if (argc - i < 2)
         usage();
     option.bootstrap = argv[i++];
+    if (option.calls)
+        read_calls();
     for (; i < argc; i++)
         read_script(argv[i]);
     failures = play_all();

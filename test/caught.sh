@@ -1,0 +1,61 @@
+#!/bin/sh
+# caught.sh TREE PRODUCT [MAKE-VARIABLE]...: whether the fast tests notice that
+# the product in a copy of the project is broken. Runs them up to the first that
+# fails, and prints which one that is and its first complaint. Status 0 when it
+# is caught, 1 when nothing failed, 2 when it does not build.
+cd "$1" || exit 2
+product=$2
+shift 2
+variables=$*
+log=build/caught.log
+
+build() {
+    if ! MAKEFLAGS= make -s $variables "$@" >$log 2>&1; then
+        echo "does not build: $(grep -m 1 -i error $log)"
+        exit 2
+    fi
+}
+
+# try NAME COMMAND...: what hangs is caught, too. What it leaves running is
+# ended: a bootstrap that nothing stops, for instance.
+try() {
+    name=$1
+    shift
+    timeout -k 1 30 "$@" >$log 2>&1 </dev/null
+    status=$?
+    for process in /proc/[0-9]*; do
+        case $(readlink $process/exe) in
+        "$PWD"/*) kill -9 ${process#/proc/} 2>/dev/null ;;
+        esac
+    done
+    [ $status -eq 0 ] && return
+    [ $status -eq 124 ] && echo "$name: hangs" && exit 0
+    echo "$name: $(grep -aEm 1 \
+        '^FAIL|\.[ch]:[0-9]+:|\.txt:[0-9]+: failed|Sanitizer' $log ||
+        echo "status $status")"
+    exit 0
+}
+
+# play KIND BOOTSTRAP OPTION: the transcripts, those that take longest last.
+play() {
+    for script in README.md $(wc -l test/wire/*.txt | grep -v -e total \
+        -e common.txt | sort -n | sed 's/.* //'); do
+        try "$1 transcripts" build/test/wire -j 4 $3 \
+            --bin puppet=build/test/puppet.$1 --bin hello=build/test/hello.$1 \
+            $2 $script
+    done
+}
+
+build build/test/json_test build/test/http_test $product
+try json_test build/test/json_test
+try http_test build/test/http_test
+try by-hand.sh sh test/by-hand.sh ./$product
+build build/fault/fault
+try fault build/fault/fault
+build build/test/puppet.plain build/test/hello.plain build/test/wire
+play plain ./$product 
+build build/test/bootstrap.checked build/test/puppet.checked \
+    build/test/hello.checked
+play checked build/test/bootstrap.checked --no-limits
+MAKEFLAGS= try replay make -s $variables replay
+exit 1
