@@ -222,8 +222,8 @@ test: $(TESTS)
 	    '$(call WIRE,plain) $(if $(HOSTED),--no-limits,--calls README.md) ./$(PRODUCT) $(SCRIPTS)' \
 	    'make -s replay' \
 	    '$(call WIRE,checked) --no-limits build/test/bootstrap.checked $(SCRIPTS)' \
-	    'sh test/by-hand.sh ./$(PRODUCT)' \
-	    'sh test/by-hand.sh build/test/bootstrap.checked' \
+	    'sh test/by-hand.sh ./$(PRODUCT) build/test/puppet.plain' \
+	    'sh test/by-hand.sh build/test/bootstrap.checked build/test/puppet.checked' \
 	    'build/test/lambda_test build/lambda' \
 	    'sh test/build.sh $(PRODUCT)'
 

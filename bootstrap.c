@@ -228,7 +228,7 @@ static const char *id_field(const struct http_message *m, const char *name)
 
     if (!value)
         return "";
-    while (*p > ' ' && *p <= '~')
+    while ((unsigned char)*p <= '~' && *p > ' ')
         p++;
     if (count < 0 || *p != '\0' || p - value > HTTP_ID_BYTES_MAX)
         return NULL;
@@ -450,10 +450,9 @@ static size_t read_event(char *to, const char *file)
     ssize_t n;
 
     while ((n = read(fd, to + length, HTTP_MESSAGE_BYTES_MAX - length)) != 0) {
-        if (n < 0 && errno != EINTR)
+        if (n < 0)
             usage_error("--event", "cannot be read");
-        if (n > 0)
-            length += (size_t)n;
+        length += (size_t)n;
         if (length > HTTP_BODY_BYTES_MAX)
             usage_error("--event", http_reason(HTTP_BODY));
     }
@@ -475,7 +474,7 @@ static int run_by_hand(struct runtime *r, char **argv)
     http_message_start(&r->message, r->input);
     describe(&in, &r->message, id);
     in.options = o.bytes = options;
-    file = read_options(&o, argv + 1);
+    file = read_options(&o, argv);
     memcpy(in.event, options, o.length);
     in.event_length = file ? read_event(in.event, file) : o.length;
     http_start(&r->stream, NULL, id, "");
@@ -519,7 +518,7 @@ int main(int argc, char **argv)
     on_signal(SIGINT, stop);
     if (api)
         return serve(&runtime, api);
-    return argc > 0 ? run_by_hand(&runtime, argv) : 2;
+    return run_by_hand(&runtime, argv + (argc > 0));
 }
 
 #if !__STDC_HOSTED__

@@ -132,7 +132,7 @@ static const char *accept(struct job *j)
         j->delay_ns > DELAY_MAX_NS)
         return "delay must be a number from 0 to 900";
     j->format = which(&found[FORMAT], "json\0text\0sse\0");
-    if (j->format > SSE || found[FORMAT].type != JSON_STRING)
+    if (j->format > SSE)
         return "format must be \"json\", \"text\" or \"sse\"";
     if (found[SENTENCE].type != JSON_STRING)
         return "sentence must be a string";

@@ -1,7 +1,9 @@
 #!/bin/sh
-# The runtime as somebody runs it by hand: by-hand.sh BOOTSTRAP [EMULATOR]
+# The runtime as somebody runs it by hand: by-hand.sh BOOTSTRAP PUPPET [EMULATOR]
+# PUPPET is a bootstrap with the handler test/handlers/puppet.c.
 bootstrap=$1
-emulator=$2
+puppet=$2
+emulator=$3
 unset AWS_LAMBDA_RUNTIME_API
 dir=build/test/by-hand
 rm -rf $dir && mkdir -p $dir
@@ -161,6 +163,13 @@ done
 run 'the largest delay' 0 --delay 900 --sentence one
 run '--format xml' 2 --format xml
 refused 'rawstream: --format: must be json, text or sse'
+run '--delays' 2 --delays 1
+refused 'rawstream: --delays: no such option'
+run '--format json' 0 --format json --delay 0 --sentence ' '
+out <<'X'
+{"status":"start","request_id":"{id}","word_count":0,"timestamp":{time}}
+{"status":"complete","word_count":0,"timestamp":{time}}
+X
 run 'an option that is none' 2 --speed 1
 refused 'rawstream: --speed: no such option'
 run 'an argument' 2 words
@@ -169,6 +178,9 @@ run 'an option without its value' 2 --delay
 refused 'rawstream: --delay: needs a value'
 digits=$(head -c 65510 /dev/zero | tr '\0' 0)
 run 'options that fill their buffer' 2 --delay "0.$digits" --sentence 'no room'
+out </dev/null
+words=$(head -c 65521 /dev/zero | tr '\0' w)
+run 'an option that leaves no room for its end' 2 --sentence "$words"
 out </dev/null
 run 'an event that is not there' 2 --event $dir/none
 run 'an event that is a directory' 2 --event $dir
@@ -203,6 +215,15 @@ same 'a closed standard output' $dir/status
 { $emulator "$bootstrap" --delay 0.2 2>/dev/null; echo $? >$dir/status; } | head -n 1 >$dir/out
 echo 1 >$dir/expected
 same 'a reader that leaves' $dir/status
+
+bootstrap=$puppet
+export PUPPET_INIT='no strings'
+run 'a failed initialisation' 1
+out </dev/null
+echo '{"errorMessage":"no strings","errorType":"Runtime.PuppetInit","stackTrace":[]}' | err
+PUPPET_INIT_RETURNS=0 run 'a failed initialisation that returns 0' 1
+out </dev/null
+echo '{"errorMessage":"no strings","errorType":"Runtime.PuppetInit","stackTrace":[]}' | err
 
 echo "$passed passed, $failed failed"
 [ $failed -eq 0 ]

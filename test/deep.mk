@@ -107,7 +107,7 @@ endif
 FAULT_CALLS = _exit clock_gettime close connect fcntl getsockopt main \
     nanosleep poll read setsockopt sigaction socket write writev
 
-build/fault/%: test/fault/%.c test/fault/kernel.c test/fault/peer.c \
+$(B)/fault/%: test/fault/%.c test/fault/kernel.c test/fault/peer.c \
     $(wildcard test/fault/*.h) test/unit.h $(CORE) $(HEADERS) handler.c \
     build/$(PRODUCT).command
 	@mkdir -p $(@D)
@@ -152,3 +152,18 @@ same: build/test/wire
 	@sh test/same.sh
 
 .PHONY: same
+
+# What of the product its tests reach
+coverage: build/test/wire
+	@sh test/coverage.sh
+
+.PHONY: coverage
+
+# Would the tests notice a fault in the product?
+seeded:
+	@CC='$(CC)' sh test/seeded.sh
+
+mutation:
+	@sh test/mutation.sh
+
+.PHONY: seeded mutation

@@ -8,24 +8,18 @@
 dir=build/same
 passed=0 failed=0 skipped=0
 
-# play NAME BOOTSTRAP 'PLAYER OPTIONS' MAKE-ARGUMENTS...: builds a copy of the
-# project, plays it, and compares it with the first that was played.
+# play NAME BOOTSTRAP TESTS 'PLAYER OPTIONS' MAKE-ARGUMENTS...: builds, with the
+# other handlers in the folder TESTS, plays, and compares with the first played.
 play() {
-    tree=$dir/$1 record=$dir/$1.txt bootstrap=$2 options=$3 name=$1
-    shift 3
-    rm -rf $tree && mkdir -p $tree/test/handlers
-    cp Makefile ./*.c ./*.h $tree && cp test/hello.c test/deep.mk $tree/test &&
-        cp test/handlers/*.c $tree/test/handlers
-    if ! (cd $tree && MAKEFLAGS= make -s "$@" $bootstrap \
-        build/test/puppet.plain build/test/hello.plain); then
+    name=$1 bootstrap=$2 tests=$3 options=$4 record=$dir/$1.txt
+    shift 4
+    if ! make -s "$@" $bootstrap $tests/puppet.plain $tests/hello.plain; then
         echo "FAIL $name: not built"
         failed=$((failed + 1))
         return
     fi
-    build/test/wire -j 4 $options --record $record \
-        --bin puppet=$tree/build/test/puppet.plain \
-        --bin hello=$tree/build/test/hello.plain \
-        $tree/$bootstrap test/wire/*.txt README.md >$dir/report
+    build/test/wire -j 4 $options --record $record --bin puppet=$tests/puppet.plain \
+        --bin hello=$tests/hello.plain $bootstrap test/wire/*.txt README.md >$dir/report
     sed '$d' $dir/report
     set -- $(tail -n 1 $dir/report)
     [ "$2" = passed, ] || set -- 0 '' 1
@@ -67,11 +61,12 @@ has() {
 }
 
 mkdir -p $dir
-play production bootstrap '' CC=${CC:-cc}
-has gcc && play hosted-gcc build/hosted/bootstrap --no-limits HOSTED=1 CC=gcc
-has clang &&
-    play hosted-clang build/hosted/bootstrap --no-limits HOSTED=1 CC=clang
+play production bootstrap build/test ''
+has gcc && play hosted-gcc $dir/gcc/hosted/bootstrap $dir/gcc/test --no-limits \
+    B=$dir/gcc HOSTED=1 CC=gcc
+has clang && play hosted-clang $dir/clang/hosted/bootstrap $dir/clang/test \
+    --no-limits B=$dir/clang HOSTED=1 CC=clang
 has aarch64-linux-gnu-gcc qemu-aarch64 &&
-    play arm64 bootstrap '--under qemu-aarch64' CC=aarch64-linux-gnu-gcc
+    play arm64 build/arm64/bootstrap build/arm64/test '--under qemu-aarch64' ARCH=arm64
 echo "$passed passed, $failed failed, $skipped skipped"
 [ $failed -eq 0 ]

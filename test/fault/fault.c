@@ -46,7 +46,7 @@ static const struct {
      HARMLESS,
      {EINTR, EAGAIN, EPIPE, ENOSPC, EIO, ENOMEM, SHORT(0), SHORT(1)}},
     {CLOSE, HARMLESS, {EINTR, EIO}},
-    {NANOSLEEP, HARMLESS, {EINTR}},
+    {NANOSLEEP, HARMLESS, {EINTR, EINVAL}},
     {CLOCK_GETTIME, TIMELESS, {EINVAL, EPERM}}};
 
 static const char *const call_names[CALLS] = {
@@ -121,17 +121,15 @@ static void judge(const struct result *r, const struct result *good,
         return;
     if (r->outcome == WRONG) {
         CHECK_TEXT(r->why, "");
-    } else if (effect == FATAL && stuck) {
+    } else if ((effect == FATAL && stuck) ||
+               (effect == UNSEEN && r->outcome == EXITED)) {
         check_gave_up(r);
-    } else if (effect == FATAL) {
+    } else if (effect == FATAL ||
+               (effect == UNSEEN && r->lines != good->lines)) {
         check_dropped(r, good);
     } else if (effect == STARVING && stuck) {
         CHECK_INT(r->outcome, WAITED);
         CHECK_INT(r->lines, r->lines_before);
-    } else if (effect == UNSEEN && r->outcome == EXITED) {
-        check_gave_up(r);
-    } else if (effect == UNSEEN && r->lines != good->lines) {
-        check_dropped(r, good);
     } else if (effect != TIMELESS || r->outcome != WAITED) {
         check_same(r, good);
     }

@@ -180,6 +180,8 @@ WRAPPED(int, fcntl, int fd, int command, ...)
     va_list list;
     int low;
 
+    if (!k.result) /* before main(): `make coverage` locks its file */
+        return 0;
     if (faulty(FCNTL, fd))
         return -1;
     if (state(fd) < 0)

@@ -8,6 +8,7 @@
  *     cookie TEXT         http_cookie()
  *     write TEXT          http_write()
  *     put N C             http_put() of N times the character C
+ *     move N TEXT         moves TEXT by N bytes inside itself, and writes it
  *     flush               http_flush()
  *     sleep MS            waits, then http_look()
  *     context             writes what came with the event, a line a chunk
@@ -15,7 +16,8 @@
  *     return N            returns N
  *
  * Results are not looked at: errors of a stream are sticky. Initialisation
- * fails where the environment has PUPPET_INIT, with its value for a message.
+ * fails where the environment has PUPPET_INIT, with its value for a message;
+ * it returns what PUPPET_INIT_RETURNS says, or what http_fail() gave.
  */
 #include "http.h"
 
@@ -74,6 +76,18 @@ static void put_times(struct http_stream *out, char *line)
         (void)http_put(out, bytes, n < 256 ? (size_t)n : sizeof bytes);
 }
 
+static void move(struct http_stream *out, char *line)
+{
+    int n = number(cut(&line, ' '));
+    size_t length = strlen(line);
+
+    if (n < 0)
+        memmove(line, line - n, length - (size_t)-n);
+    else
+        memmove(line + n, line, length - (size_t)n);
+    (void)http_write(out, line, length);
+}
+
 static void put_line(struct http_stream *out, const char *name,
                      const char *value)
 {
@@ -103,8 +117,10 @@ static void sleep_and_look(struct http_stream *out, int ms)
 int handler_init(struct http_stream *out)
 {
     const char *message = getenv("PUPPET_INIT");
+    const char *result = getenv("PUPPET_INIT_RETURNS");
+    int rc = message ? http_fail(out, "Runtime.PuppetInit", message) : 0;
 
-    return message ? http_fail(out, "Runtime.PuppetInit", message) : 0;
+    return result ? number(result) : rc;
 }
 
 int handler_invoke(const struct invocation *in, struct http_stream *out)
@@ -127,6 +143,8 @@ int handler_invoke(const struct invocation *in, struct http_stream *out)
             (void)http_write(out, line, strlen(line));
         else if (is(call, "put"))
             put_times(out, line);
+        else if (is(call, "move"))
+            move(out, line);
         else if (is(call, "flush"))
             (void)http_flush(out);
         else if (is(call, "sleep"))
