@@ -767,9 +767,6 @@ int http_next(struct http_connection *c, struct http_message *m)
 {
     int reused, rc;
 
-    /* Bytes that nobody asked for are no answer to what is asked now. */
-    if (c->reused && ready(c->fd, POLLIN, 0))
-        http_close(c);
     /* A connection that was lost while nobody used it, across a freeze perhaps,
      * is nobody's fault. Asking again, on another, gives the same event. */
     do {

@@ -25,7 +25,7 @@
 #include <sys/wait.h>
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
-#define BYTES(text)  text, sizeof text - 1
+#define BYTES(text)  (text), sizeof(text) - 1
 
 /*
  * Message
@@ -344,7 +344,6 @@ static void test_bytes_of_fields(void)
         unit_case("byte 0x%02x in names and values", (unsigned)c);
         control = (c < ' ' && c != '\t') || c == 0x7f;
         name[sizeof S] = (char)c;
-        o = read_response(name, sizeof name - 1, sizeof name, 1);
         o = read_response(name, sizeof name - 1, sizeof name - 1, 1);
         /* With a colon it is the name "X". */
         CHECK_INT(o.rc, token || c == ':' ? 1
@@ -926,6 +925,7 @@ static void test_data_set(void)
 
     unit_case("http-responses.jsonl is there");
     if (!CHECK(file != NULL))
+        /* cppcheck-suppress resourceLeak ; it is NULL */
         return;
     n = fread(lines, 1, sizeof lines - 1, file);
     fclose(file);
@@ -1880,6 +1880,7 @@ static void test_next_again(void)
     begin_reused("http_next: closed while nobody used it");
     shutdown(peer, SHUT_WR);
     wait_for_peer();
+    will_answer(NULL);
     check_silent_retry();
     begin_reused("http_next: reset while nobody used it");
     setsockopt(peer, SOL_SOCKET, SO_LINGER, &(struct linger){1, 0},
@@ -1896,14 +1897,6 @@ static void test_next_again(void)
     check_silent_retry();
     begin_reused("http_next: closed, as shows at the read");
     act(READ, 0, 0);
-    check_silent_retry();
-    begin_reused("http_next: bytes that wait already are no answer");
-    send(peer, EVENT, sizeof EVENT - 1, 0);
-    wait_for_peer();
-    check_silent_retry();
-    begin_reused("http_next: malformed bytes that wait already");
-    send(peer, "\n", 1, 0);
-    wait_for_peer();
     check_silent_retry();
     begin_reused("http_next: the second failure is one");
     act(READ, 0, 0);

@@ -220,6 +220,8 @@ static void asked(struct peer *p, struct connection *c)
     const struct plan *plan = p->plan;
     int attack = plan->attacked == p->event && !plan->on_reply && !p->attacks;
 
+    if (c->pending && c->answer.then != KEEP)
+        return; /* it has gone */
     c->pending = 0;
     if (p->event < EVENTS) {
         c->owes = !attack || plan->harmless;
