@@ -129,7 +129,7 @@ static char *behind(char *text, const char *prefix)
 static size_t span(const char *text, char other)
 {
     size_t n = 0;
-    int c;
+    char c;
 
     while ((c = text[n]) == other || (c >= '0' && c <= '9') ||
            ((c | 0x20) >= 'a' && (c | 0x20) <= 'z'))
@@ -428,7 +428,7 @@ static const char *read_options(struct http_text *object, char **argv)
             if (value && (*value == '=' || *value == '\0'))
                 break;
         }
-        if (i == OPTIONS)
+        if (i >= OPTIONS)
             usage_error(*argv, "no such option");
         value = *value ? value + 1 : *++argv;
         if (!value)

@@ -240,7 +240,7 @@ static int string(struct json_reader *r, struct json_token *token)
 
 static int literal(struct json_reader *r, const char *word)
 {
-    int type = *word;
+    char type = *word;
 
     for (; *word; word++)
         if (!pass(r, *word))
@@ -282,6 +282,7 @@ static int name(struct json_reader *r, struct json_token *token)
 }
 
 /* What is no bracket: white space before it, a name, a scalar, the end. */
+/* NOLINTNEXTLINE(misc-no-recursion): once, when white space is passed */
 static int other(struct json_reader *r, struct json_token *token)
 {
     size_t from = r->at;
@@ -300,6 +301,7 @@ static int other(struct json_reader *r, struct json_token *token)
 
 /* Sections 4 and 5: one step through objects and arrays. Brackets and commas
  * are dealt with here, without a call: there may be millions. */
+/* NOLINTNEXTLINE(misc-no-recursion): see other() */
 int json_next(struct json_reader *r, struct json_token *token)
 {
     size_t at = r->at;

@@ -4,8 +4,9 @@
  * Conventions of this interface:
  *
  * - Pull: the caller asks for the next token. There is no token array, no
- *   heap, no recursion; the state is one struct json_reader, the caller's.
- *   Time is linear in the text, nesting ends at JSON_DEPTH_MAX.
+ *   heap, no recursion that a text could deepen; the state is one struct
+ *   json_reader, the caller's. Time is linear in the text, nesting ends at
+ *   JSON_DEPTH_MAX.
  * - A token points into the caller's text, which must outlive it. Nothing is
  *   copied until json_decode() is asked to.
  * - Results: > 0 a token, 0 the end, < 0 an enum json_error. After an error

@@ -85,13 +85,6 @@ else
         MAKEFLAGS= TZ=Asia/Kathmandu make -s zip >/dev/null)
     ok 'the same zip from another folder, time zone and mode' \
         same $dir/function.zip $dir-elsewhere-with-a-longer-name/function.zip
-    size=$(wc -c <$dir/function.zip)
-    if [ "$bootstrap" = bootstrap ] &&
-        ${CC:-cc} --version | grep -q 'Free Software'; then
-        ok "function.zip of $size bytes, at most 12,288" [ "$size" -le 12288 ]
-    else
-        skip "a function.zip of at most 12,288 bytes: promised of gcc's"
-    fi
     if command -v unzip >/dev/null; then
         list=$(unzip -Z $dir/function.zip | sed -n '3,$p' | sed '$d')
         ok 'one file in the zip, named bootstrap' \

@@ -167,3 +167,9 @@ mutation:
 	@sh test/mutation.sh
 
 .PHONY: seeded mutation
+
+# Static analysis, and the rules of the house style
+lint:
+	@sh test/lint.sh
+
+.PHONY: lint

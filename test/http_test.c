@@ -1137,6 +1137,10 @@ static void test_format(void)
     http_format(&t, "%ld %ld %lx", INT64_MAX, INT64_MIN, UINT64_MAX);
     CHECK_TEXT(got, "9223372036854775807 -9223372036854775808 "
                     "ffffffffffffffff");
+    unit_case("format more numbers than registers hold");
+    t = (struct http_text){.bytes = got, .size = sizeof got};
+    http_format(&t, "%ld%ld%ld%ld%ld%ld%ld", 1L, 2L, 3L, 4L, 5L, 6L, 7L);
+    CHECK_TEXT(got, "1234567");
     for (size_t size = 5; size <= 8; size++) {
         unit_case("format 6 bytes into %zu", size);
         t = (struct http_text){.bytes = unit_before_wall(size), .size = size};
@@ -1421,10 +1425,13 @@ static void test_endpoint_refused(void)
         {"127.0.0.1:80/\"", HTTP_PATH},
     };
     struct http_endpoint e;
+    size_t size;
 
     for (size_t i = 0; i < COUNT(cases); i++) {
         unit_case("endpoint '%s' is refused", cases[i].text);
-        CHECK_INT(http_endpoint_parse(&e, cases[i].text), cases[i].rc);
+        size = strlen(cases[i].text) + 1;
+        memcpy(wall - size, cases[i].text, size);
+        CHECK_INT(http_endpoint_parse(&e, wall - size), cases[i].rc);
     }
 }
 

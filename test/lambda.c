@@ -76,7 +76,7 @@ static bool api_given, wire_wanted;
 static const char *wire_path;
 static struct buf event;
 
-static void refuse(const char *format, const char *value)
+static _Noreturn void refuse(const char *format, const char *value)
 {
     char text[256];
 
@@ -301,6 +301,7 @@ static char *find_program(const char *name)
 
 static bool find_bootstrap(void)
 {
+    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): it has been set */
     const char *name = settings.arguments[0];
     char *program = find_program(name), *root, *slash;
 
@@ -310,6 +311,7 @@ static bool find_bootstrap(void)
                                          : "there is no such file");
         return false;
     }
+    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): it has been set */
     if (settings.arguments[1] == NULL) {
         root = slice_copy(slice_of(program));
     } else {

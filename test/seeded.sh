@@ -7,6 +7,7 @@
 #     seeded.sh             all of them
 #     seeded.sh PATCH|none  one, when the first copy has been built
 dir=build/seeded
+export MAKEFLAGS=
 
 if [ $# -eq 0 ]; then
     if ! command -v patch >/dev/null; then
@@ -16,7 +17,7 @@ if [ $# -eq 0 ]; then
     fi
     rm -rf $dir && mkdir -p $dir/none
     cp -p Makefile README.md ./*.c ./*.h $dir/none && cp -Rp test $dir/none
-    if ! MAKEFLAGS= make -s -j 2 -C $dir/none CC="${CC:-cc}" all \
+    if ! make -s -j 2 -C $dir/none CC="${CC:-cc}" all \
         build/test/json_test build/test/http_test build/test/wire \
         $(for kind in plain checked; do
             echo build/test/puppet.$kind build/test/hello.$kind
@@ -27,7 +28,7 @@ if [ $# -eq 0 ]; then
         echo '0 passed, 1 failed'
         exit 1
     fi
-    { ls test/seeded/*.patch; echo none; } |
+    { echo none; ls test/seeded/*.patch; } |
         xargs -P 2 -n 1 sh "$0" | tee $dir/report
     passed=$(grep -c '^ok ' $dir/report)
     failed=$(grep -c '^FAIL ' $dir/report)
@@ -39,7 +40,7 @@ fi
 name=$(basename "$1" .patch)
 tree=$dir/$name.tree
 rm -rf $tree && cp -Rp $dir/none $tree
-if [ $name != none ] && ! patch -s -p 1 -d $tree <$1 >$dir/$name.log; then
+if [ $name != none ] && ! patch -s -f -p 1 -d $tree <$1 >$dir/$name.log; then
     echo "FAIL $name: the patch does not apply to the product as it is now:" \
         "$(tail -n 1 $dir/$name.log)"
     exit

@@ -1494,15 +1494,16 @@ static unsigned long *number_option(const char *name)
 
 int main(int argc, char **argv)
 {
-    for (int i = 1; i < argc; i += 2) {
-        unsigned long *number = number_option(argv[i]);
+    (void)argc;
+    while (*++argv) {
+        unsigned long *number = number_option(*argv);
 
-        if (number && argv[i + 1])
-            *number = strtoul(argv[i + 1], NULL, 10);
-        else if (strcmp(argv[i], "--jumped") == 0)
-            option.jumped = argv[i + 1];
+        if (number && argv[1])
+            *number = strtoul(*++argv, NULL, 10);
+        else if (strcmp(*argv, "--jumped") == 0 && argv[1])
+            option.jumped = *++argv;
         else
-            option.bootstrap = argv[i--];
+            option.bootstrap = *argv;
     }
     if (!option.bootstrap) {
         fprintf(stderr, "soak: no bootstrap\n");

@@ -299,6 +299,7 @@ static int64_t launch(struct client *c)
     char *environment[] = {bench.environment, NULL};
     volatile int64_t exec_ns = 0;
 
+    /* NOLINTNEXTLINE(clang-analyzer-*): that is what vfork() is for */
     c->pid = vfork();
     if (c->pid == 0) {
         if (bench.pinned)
@@ -1065,7 +1066,7 @@ int main(int argc, char **argv)
     (void)setpriority(PRIO_PROCESS, 0, -20);
     bench.traceable = can_trace();
     for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) {
-        if (option.only && strcmp(option.only, pieces[i].name))
+        if (option.only && strcmp(option.only, pieces[i].name) != 0)
             continue;
         fprintf(stderr, "bench: %3d s: %s\n",
                 (int)((now_ns() - bench.began_ns) / SECOND_NS), pieces[i].name);

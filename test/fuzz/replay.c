@@ -79,7 +79,6 @@ static int run(const char *bytes, size_t length)
         alarm(60);
         LLVMFuzzerTestOneInput((const uint8_t *)copy, length);
         fflush(stdout);
-        free(copy);
         _exit(0);
     }
     if (child > 0)

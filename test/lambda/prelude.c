@@ -133,7 +133,6 @@ static const char *read_member(struct json *j, struct client *c)
 const char *read_prelude(struct client *c, struct slice text)
 {
     const char *fault = NULL;
-    enum json_token token;
     struct json j;
 
     if (json_fault(text) >= 0) {
@@ -144,7 +143,7 @@ const char *read_prelude(struct client *c, struct slice text)
     if (json_next(&j) != JSON_OBJECT) {
         fault = "no JSON object";
     }
-    while (fault == NULL && (token = json_next(&j)) == JSON_NAME) {
+    while (fault == NULL && json_next(&j) == JSON_NAME) {
         fault = read_member(&j, c);
     }
     json_close(&j);
