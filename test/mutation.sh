@@ -32,7 +32,7 @@ prepare() {
         test/mutation.awk -newer $done)" ]; then
         return
     fi
-    rm -rf $dir/$file $dir/$file.* && mkdir -p $dir/$file
+    rm -rf "${dir:?}/$file" "${dir:?}/$file".* && mkdir -p $dir/$file
     for source in "$@"; do
         case $source in
         *.c) gcc -O1 $C11 -c -o $dir/$file/$(basename $source .c).o $source ;;
