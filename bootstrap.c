@@ -10,7 +10,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -532,6 +531,7 @@ int main(int argc, char **argv)
 #include <poll.h>
 #include <sys/syscall.h>
 
+/* Said to be zero, so that they go to .data: see the Makefile. */
 static char **environment = NULL;
 static int last_error = 0;
 

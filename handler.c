@@ -27,6 +27,7 @@ static const char member_names[] =
     "requestContext\0queryStringParameters\0body\0isBase64Encoded\0"
     "delay\0format\0sentence\0";
 
+/* Without escapes: decoding in place leaves it as it is. */
 static char defaults[] =
     "{\"delay\":0.5,\"format\":\"json\","
     "\"sentence\":\"Hello this is a streaming Lambda function response\"}";
@@ -64,8 +65,9 @@ static int which(const struct json_token *string, const char *names)
     return i;
 }
 
-/* Finds those members in a JSON object; their strings are decoded. Of one given
- * twice the last counts, and over what was found before. 0, or an error. */
+/* Finds those members in a JSON object. Of one given twice the last counts, and
+ * over what was found before. Strings are decoded where they stand, which the
+ * reader has passed; an object inside is left as it is. 0, or an error. */
 static int find(struct job *j, char *text, size_t length)
 {
     struct json_token name, value;
@@ -101,7 +103,7 @@ static const char *find_in_request(struct job *j)
     int64_t n;
 
     (void)find(j, defaults, sizeof defaults - 1);
-    *delay = JSON_STRING;
+    *delay = JSON_STRING; /* as in a query, where a number is a string */
     if (query.type == JSON_OBJECT)
         (void)find(j, query.text, query.length);
     else if (!absent(&query))
@@ -131,6 +133,7 @@ static const char *accept(struct job *j)
         json_decimal(&found[DELAY], 9, &j->delay_ns) < 0 || j->delay_ns < 0 ||
         j->delay_ns > DELAY_MAX_NS)
         return "delay must be a number from 0 to 900";
+    /* Nothing but a string is spelled so. */
     j->format = which(&found[FORMAT], "json\0text\0sse\0");
     if (j->format > SSE)
         return "format must be \"json\", \"text\" or \"sse\"";

@@ -41,14 +41,10 @@ static int hex(int c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-static int alphanumeric(int c)
-{
-    return ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') || digit(c);
-}
-
 static int token_character(int c)
 {
-    return alphanumeric(c) || one_of(c, "-!#$%&'*+.^_`|~");
+    return ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') || digit(c) ||
+           one_of(c, "-!#$%&'*+.^_`|~");
 }
 
 static int visible(int c)
@@ -183,17 +179,19 @@ char *http_field(const struct http_message *m, const char *name, int *count)
 static int read_line(struct http_message *m)
 {
     char *line = m->buffer + m->line;
-    size_t n = m->at - m->line, length = m->end - m->line, most = m->left;
+    size_t n = m->at - m->line, length = m->end - m->line;
+    size_t end = length < m->left ? length : m->left;
     int c, after_cr;
 
     for (;; n++) {
         after_cr = n > 0 && line[n - 1] == '\r';
-        while (!after_cr && n < length && n < most && visible(line[n]))
-            n++;
+        if (!after_cr)
+            while (n < end && visible(line[n]))
+                n++;
         m->at = m->line + n;
         if (n == length)
             return 0;
-        if (n >= most)
+        if (n == end)
             return HTTP_TOO_LONG;
         c = (unsigned char)line[n];
         if (after_cr)
@@ -768,7 +766,9 @@ int http_next(struct http_connection *c, struct http_message *m)
     int reused, rc;
 
     /* A connection that was lost while nobody used it, across a freeze perhaps,
-     * is nobody's fault. Asking again, on another, gives the same event. */
+     * is nobody's fault. Asking again, on another, gives the same event. Bytes
+     * that came with the last reply have closed it; what the peer sends of its
+     * own accord after that cannot be told from an answer. */
     do {
         reused = c->reused;
         rc = ask(c, m);

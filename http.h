@@ -62,9 +62,10 @@ const char *http_reason(int error);
 #define HTTP_CHUNK_LINE_BYTES_MAX 256
 #define HTTP_TRAILER_BYTES_MAX    8192
 /* Head and body, and beside them the longest run of bytes that the reader
- * must see whole before it can drop them: a trailer section. */
+ * must see whole before it can drop them, a trailer section; and the byte by
+ * which that is too long. */
 #define HTTP_MESSAGE_BYTES_MAX \
-    (HTTP_HEAD_BYTES_MAX + HTTP_BODY_BYTES_MAX + HTTP_TRAILER_BYTES_MAX)
+    (HTTP_HEAD_BYTES_MAX + HTTP_BODY_BYTES_MAX + HTTP_TRAILER_BYTES_MAX + 1)
 #define HTTP_HOST_BYTES_MAX 255
 #define HTTP_PATH_BYTES_MAX 1024
 /* Request id and invocation id. Lambda's are 36 bytes. */
@@ -219,7 +220,7 @@ struct http_stream {
     char piece[HTTP_PIECE_BYTES_MAX];
 };
 
-/* Makes ready for an invocation. The texts are kept until http_end(). */
+/* Makes ready for an invocation. The texts are kept until the end. */
 void http_start(struct http_stream *s, struct http_connection *c,
                 const char *id, const char *invocation_id);
 
@@ -270,8 +271,8 @@ int handler_invoke(const struct invocation *in, struct http_stream *out);
 
 /* Makes the response an HTTP answer for a Function URL or API Gateway, with
  * this status (200 to 599): the first call, before any header. Without it the
- * response is a plain body. An answer
- * with an empty body can keep its client waiting: write at least one byte. */
+ * response is a plain body. An answer with an empty body can keep its client
+ * waiting: write at least one byte. */
 int http_status(struct http_stream *out, int status);
 
 /* Adds a header, before the first byte leaves. An answer takes any but those

@@ -3,8 +3,9 @@
 #include <string.h>
 
 /* Where the reader stands in a level: the bracket that closes it; with AFTER it
- * is behind a value, with NEXT behind a comma; TOP or MEMBER where just a value
- * may come. NAME is the bit by which a brace differs: a name must come. */
+ * is behind a value, with NEXT behind a comma. TOP, or MEMBER in the place of
+ * the brace, where just a value may come. NAME is the bit by which a brace
+ * differs: a name must come. A bracket with AFTER is below NEXT, TOP is not. */
 enum {
     NAME = '}' - ']',
     AFTER = 0x100,
@@ -257,7 +258,7 @@ static int scalar(struct json_reader *r, struct json_token *token, int c)
 
     if (c == '"')
         return string(r, token);
-    if ((c | 0x20) == '{')
+    if ((c | 0x20) == '{') /* json_next() took all but one level too many */
         return JSON_DEPTH;
     if (c == 't')
         type = literal(r, "true");
@@ -281,7 +282,8 @@ static int name(struct json_reader *r, struct json_token *token)
     return JSON_NAME;
 }
 
-/* What is no bracket: white space before it, a name, a scalar, the end. */
+/* What json_next() does not take itself: white space, a name, a scalar, the
+ * end, and a bracket that cannot be there. */
 /* NOLINTNEXTLINE(misc-no-recursion): once, when white space is passed */
 static int other(struct json_reader *r, struct json_token *token)
 {
@@ -308,7 +310,7 @@ int json_next(struct json_reader *r, struct json_token *token)
     int *level = r->levels + r->depth, state = *level, c;
 
     c = at < r->length ? (unsigned char)r->text[at] : -1;
-    if (c == ',' && state > AFTER && state < NEXT) {
+    if (c == ',' && state > AFTER && state < NEXT) { /* not behind TOP */
         *level = state += NEXT - AFTER;
         r->at = ++at;
         c = at < r->length ? (unsigned char)r->text[at] : -1;
