@@ -192,7 +192,7 @@ $(B)/test/json_test: test/json_test.c test/json_reference.c test/json_reference.
 	@mkdir -p $(@D)
 	$(CHECKED) -o $@ test/json_test.c test/json_reference.c json.c $(LDFLAGS)
 
-$(B)/test/http_test: test/http_test.c test/unit.h http.c http.h build/$(PRODUCT).command
+$(B)/test/http_test: test/http_test.c test/outcome.h test/unit.h http.c http.h build/$(PRODUCT).command
 	@mkdir -p $(@D)
 	$(CHECKED) $(WRAPPED) -o $@ test/http_test.c http.c $(LDFLAGS)
 
@@ -208,7 +208,7 @@ build/jsoncheck: test/jsoncheck.c json.c json.h
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -O2 $(C11) -o $@ test/jsoncheck.c json.c $(LDFLAGS)
 
-build/httpcheck: test/httpcheck.c http.c http.h
+build/httpcheck: test/httpcheck.c test/outcome.h http.c http.h
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -O2 $(C11) -o $@ test/httpcheck.c http.c $(LDFLAGS)
 

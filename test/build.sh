@@ -3,22 +3,8 @@
 # build/test, and reads the binary with readelf.
 bootstrap=$1
 dir=build/test/tree
-passed=0 failed=0 skipped=0
+. test/ok.sh
 
-ok() {
-    name=$1
-    shift
-    if "$@"; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "FAIL $name"
-    fi
-}
-skip() {
-    skipped=$((skipped + 1))
-    echo "skipped: $1"
-}
 empty() { [ -z "$1" ]; }
 same() { cmp -s "$1" "$2"; }
 
@@ -108,9 +94,4 @@ else
     fi
 fi
 rm -rf $dir $dir-elsewhere-with-a-longer-name
-if [ $skipped -gt 0 ]; then
-    echo "$passed passed, $failed failed, $skipped skipped"
-else
-    echo "$passed passed, $failed failed"
-fi
-[ $failed -eq 0 ]
+finish

@@ -8,6 +8,7 @@
 #define _DEFAULT_SOURCE
 #include "http.h"
 
+#include "outcome.h"
 #include "unit.h"
 
 #include <arpa/inet.h>
@@ -31,15 +32,6 @@
  * Message
  */
 
-struct outcome {
-    int rc; /* as of http_parse() */
-    int status;
-    int reusable;
-    size_t offset;
-    const char *body;
-    size_t body_length;
-};
-
 /* Of HTTP_MESSAGE_BYTES_MAX bytes, at its end an unreadable page. */
 static char *wall;
 /* Another, behind an unreadable page. */
@@ -48,29 +40,6 @@ static char *after_wall;
 static struct http_message message;
 static char kept[HTTP_BODY_BYTES_MAX];
 
-/* Feeds bytes as a connection would: no more than there is room for at once.
- * Gives the number of bytes fed. */
-static size_t feed(struct http_message *m, const char *bytes, size_t length,
-                   int *rc)
-{
-    size_t fed = 0, n;
-
-    while (*rc == 0 && fed < length) {
-        n = HTTP_MESSAGE_BYTES_MAX - m->end;
-        if (!CHECK(n > 0)) {
-            *rc = 77;
-            break;
-        }
-        if (n > length - fed)
-            n = length - fed;
-        memcpy(m->buffer + m->end, bytes + fed, n);
-        m->end += n;
-        fed += n;
-        *rc = http_parse(m);
-    }
-    return fed;
-}
-
 /* Reads a response: `first` bytes, then the rest `step` bytes at a time. A
  * short one ends where the unreadable page begins; every other time it begins
  * where one ends. */
@@ -78,26 +47,15 @@ static struct outcome read_response(const char *bytes, size_t length,
                                     size_t first, size_t step)
 {
     static int turn;
-    struct outcome o = {0};
-    size_t fed, room = length;
+    struct outcome o;
+    size_t room = length;
 
     if (room > HTTP_MESSAGE_BYTES_MAX)
         room = HTTP_MESSAGE_BYTES_MAX;
     memset(&message, 0x55, sizeof message);
     http_message_start(&message, turn++ % 2 ? after_wall : wall - room);
-    fed = feed(&message, bytes, first, &o.rc);
-    while (o.rc == 0 && fed < length)
-        fed += feed(&message, bytes + fed,
-                    step < length - fed ? step : length - fed, &o.rc);
-    if (o.rc < 0)
-        o.offset = message.taken + message.at;
-    if (o.rc > 0) {
-        o.status = message.status;
-        /* What comes behind a message takes the connection with it. */
-        o.reusable = message.reusable && fed == length;
-        o.body = message.buffer + message.body;
-        o.body_length = message.body_length;
-    }
+    o = read_message(&message, bytes, length, first, step);
+    CHECK(o.rc != NO_ROOM);
     return o;
 }
 

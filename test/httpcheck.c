@@ -14,7 +14,7 @@
  * split. Exit 0, 1 when the input could not be read (or the output not be
  * written), 2 for a wrong call.
  */
-#include "http.h"
+#include "outcome.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -32,62 +32,23 @@ static const char usage[] =
     "The input is of at most 16777216 bytes.\n"
     "Exit: 0, 1 when it could not be read, 2 for a wrong call.\n";
 
-struct outcome {
-    int rc; /* as of http_parse() */
-    int status;
-    int reusable;
-    size_t offset;
-    const char *body;
-    size_t body_length;
-};
-
 static char input[INPUT_BYTES_MAX + 1];
 static char buffer[HTTP_MESSAGE_BYTES_MAX];
 static char first_body[HTTP_BODY_BYTES_MAX];
 static char encoded[(HTTP_BODY_BYTES_MAX / 3 + 1) * 4];
-
-/* Feeds bytes as a connection would: no more than there is room for at once.
- * Gives the number of bytes fed. */
-static size_t feed(struct http_message *m, const char *bytes, size_t length,
-                   int *rc)
-{
-    size_t fed = 0, n;
-
-    while (*rc == 0 && fed < length) {
-        n = HTTP_MESSAGE_BYTES_MAX - m->end;
-        if (n > length - fed)
-            n = length - fed;
-        memcpy(m->buffer + m->end, bytes + fed, n);
-        m->end += n;
-        fed += n;
-        *rc = http_parse(m);
-    }
-    return fed;
-}
 
 /* Reads the input: `split` bytes, then the rest `step` bytes at a time. */
 static struct outcome read_input(size_t length, size_t split, size_t step,
                                  int eof)
 {
     struct http_message m;
-    struct outcome o = {0};
-    size_t fed;
+    struct outcome o;
 
     http_message_start(&m, buffer);
-    fed = feed(&m, input, split, &o.rc);
-    while (o.rc == 0 && fed < length)
-        fed += feed(&m, input + fed, step < length - fed ? step : length - fed,
-                    &o.rc);
-    if (o.rc == 0 && eof)
+    o = read_message(&m, input, length, split, step);
+    if (o.rc == 0 && eof) {
         o.rc = length == 0 ? HTTP_CLOSED : HTTP_TRUNCATED;
-    if (o.rc < 0)
         o.offset = m.taken + m.at;
-    if (o.rc > 0) {
-        o.status = m.status;
-        /* What comes behind a message takes the connection with it. */
-        o.reusable = m.reusable && fed == length;
-        o.body = m.buffer + m.body;
-        o.body_length = m.body_length;
     }
     return o;
 }

@@ -12,18 +12,19 @@
 
 enum json_verdict { REFERENCE_ACCEPT, REFERENCE_REJECT, REFERENCE_DEEP };
 
-/* The kinds of tokens, in an order of their own. */
+/* The kinds of tokens, by the byte that each begins with or one that stands for
+ * it: the values that json.h gives them. */
 enum json_kind {
-    KIND_OBJECT,
-    KIND_OBJECT_END,
-    KIND_ARRAY,
-    KIND_ARRAY_END,
-    KIND_NAME,
-    KIND_STRING,
-    KIND_NUMBER,
-    KIND_TRUE,
-    KIND_FALSE,
-    KIND_NULL
+    KIND_OBJECT = '{',
+    KIND_OBJECT_END = '}',
+    KIND_ARRAY = '[',
+    KIND_ARRAY_END = ']',
+    KIND_NAME = ':',
+    KIND_STRING = '"',
+    KIND_NUMBER = '0',
+    KIND_TRUE = 't',
+    KIND_FALSE = 'f',
+    KIND_NULL = 'n'
 };
 
 /* What a text is. `at` is where it stops being JSON: the byte that no JSON

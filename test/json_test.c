@@ -29,12 +29,6 @@ static char *at_wall(const char *text, size_t length)
 
 static struct json_reference read_all(const char *text, size_t length)
 {
-    static const enum json_kind kinds[] = {
-        [JSON_OBJECT] = KIND_OBJECT, [JSON_OBJECT_END] = KIND_OBJECT_END,
-        [JSON_ARRAY] = KIND_ARRAY,   [JSON_ARRAY_END] = KIND_ARRAY_END,
-        [JSON_NAME] = KIND_NAME,     [JSON_STRING] = KIND_STRING,
-        [JSON_NUMBER] = KIND_NUMBER, [JSON_TRUE] = KIND_TRUE,
-        [JSON_FALSE] = KIND_FALSE,   [JSON_NULL] = KIND_NULL};
     struct json_reference result = {.verdict = REFERENCE_ACCEPT};
     struct json_reader r;
     struct json_token token;
@@ -46,8 +40,8 @@ static struct json_reference read_all(const char *text, size_t length)
         size_t begin = (size_t)(token.text - p);
 
         CHECK_INT(token.type, rc);
-        result.tokens = json_reference_token(result.tokens, kinds[rc], begin,
-                                             begin + token.length);
+        result.tokens = json_reference_token(result.tokens, (enum json_kind)rc,
+                                             begin, begin + token.length);
     }
     if (rc < 0)
         result.verdict = rc == JSON_DEPTH ? REFERENCE_DEEP : REFERENCE_REJECT;

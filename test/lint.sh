@@ -103,7 +103,7 @@ run() {
     # Words are split on purpose (SC2046, SC2086), VARIABLE= before a command
     # empties it for that command (SC1007), \' is a backslash (SC1003), and what
     # comes after `a && b ||` is for both (SC2015).
-    shellcheck) shellcheck -e SC1003,SC1007,SC2015,SC2046,SC2086 "$2" ;;
+    shellcheck) shellcheck -x -e SC1003,SC1007,SC2015,SC2046,SC2086 "$2" ;;
     text) text_rules "$2" ;;
     layers) layer_rules "$2" ;;
     top) git ls-files | sed 's,/.*,,' | sort -u | none -vxE "\..*|$2" ;;

@@ -126,7 +126,7 @@ fi
 mkdir -p $dir
 prepare json test/json_test.c test/json_reference.c test/json_reference.h \
     test/json-cases.txt || stop
-prepare http test/http_test.c test/http-responses.jsonl || stop
+prepare http test/http_test.c test/outcome.h test/http-responses.jsonl || stop
 for file in json http; do
     # shellcheck disable=SC2013 # numbers
     for n in $(cut -f 1 $dir/$file.branches); do

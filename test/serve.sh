@@ -8,17 +8,7 @@ if ! command -v curl >/dev/null; then
 fi
 dir=build/test/serve
 rm -rf $dir && mkdir -p $dir
-passed=0 failed=0
-ok() {
-    name=$1
-    shift
-    if "$@"; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "FAIL $name"
-    fi
-}
+. test/ok.sh
 # Passes lines on, each behind the second of its arrival.
 stamp() { while IFS= read -r line; do echo "$(date +%s) $line"; done; }
 # Whether more than a second lies between the first line and the last.
@@ -57,5 +47,4 @@ ok 'a busy port: which' [ "${message#*"$port"}" != "$message" ]
 
 pkill -P $! 2>/dev/null || kill $!
 wait
-echo "$passed passed, $failed failed"
-[ $failed -eq 0 ]
+finish
