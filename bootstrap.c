@@ -35,6 +35,16 @@ struct runtime {
     char input[HTTP_MESSAGE_BYTES_MAX];
 };
 
+/* The event */
+
+const char *http_event_field(const struct invocation *in, const char *name)
+{
+    int count;
+    const char *value = http_field(in->message, name, &count);
+
+    return value ? value : "";
+}
+
 /* Time */
 
 static int64_t clock_ns(clockid_t clock)
@@ -47,9 +57,14 @@ static int64_t clock_ns(clockid_t clock)
 
 int64_t http_time_left_ms(const struct invocation *in)
 {
-    if (in->deadline_ms == 0)
+    int64_t ms;
+    const char *end = http_decimal(
+        http_event_field(in, "Lambda-Runtime-Deadline-Ms"), DEADLINE_MS_MAX,
+        &ms);
+
+    if (!end || *end != '\0' || ms == 0)
         return INT64_MAX;
-    return in->deadline_ms - clock_ns(CLOCK_REALTIME) / 1000000;
+    return ms - clock_ns(CLOCK_REALTIME) / 1000000;
 }
 
 static void pause_ms(long ms)
@@ -124,18 +139,6 @@ static char *behind(char *text, const char *prefix)
     return text;
 }
 
-/* How many letters, digits and `other` a text begins with. */
-static size_t span(const char *text, char other)
-{
-    size_t n = 0;
-    char c;
-
-    while ((c = text[n]) == other || (c >= '0' && c <= '9') ||
-           ((c | 0x20) >= 'a' && (c | 0x20) <= 'z'))
-        n++;
-    return n;
-}
-
 /* Appends the text, escaped for a JSON string, in at most `size` bytes. 0, or
  * JSON_RANGE when it was cut. */
 static int escape(struct http_text *t, size_t size, const char *text)
@@ -151,7 +154,7 @@ static int escape(struct http_text *t, size_t size, const char *text)
 int http_fail(struct http_stream *s, const char *type, const char *text)
 {
     struct http_text t = {.bytes = s->error_json, .size = sizeof s->error_json};
-    size_t n = span(type, '.');
+    size_t n = http_span(type, "azAZ09..");
 
     if (n == 0 || n > HTTP_ERROR_TYPE_BYTES_MAX || type[n] != '\0') {
         type = "Function.Unknown";
@@ -209,14 +212,6 @@ static int conclude(struct http_stream *s, int rc)
 
 /* In Lambda */
 
-static const char *text_field(const struct http_message *m, const char *name)
-{
-    int count;
-    const char *value = http_field(m, name, &count);
-
-    return value ? value : "";
-}
-
 /* The value of a field that is sent back: "" when there is none, NULL when it
  * is given twice with a difference, is too long, or has a byte other than
  * visible ASCII. */
@@ -227,36 +222,27 @@ static const char *id_field(const struct http_message *m, const char *name)
 
     if (!value)
         return "";
-    while ((unsigned char)*p <= '~' && *p > ' ')
-        p++;
+    p += http_span(value, "!~");
     if (count < 0 || *p != '\0' || p - value > HTTP_ID_BYTES_MAX)
         return NULL;
     return value;
 }
 
-/* Lambda-Runtime-Deadline-Ms; 0 for what cannot be one. */
-static int64_t deadline_field(const struct http_message *m)
-{
-    int64_t ms;
-    const char *end = http_decimal(text_field(m, "Lambda-Runtime-Deadline-Ms"),
-                                   DEADLINE_MS_MAX, &ms);
-
-    return end && *end == '\0' ? ms : 0;
-}
-
 #if __STDC_HOSTED__
 /* For what else in the process takes part in X-Ray. */
-static void set_trace_id(const char *trace_id)
+static void set_trace_id(const struct invocation *in)
 {
-    if (*trace_id)
-        (void)setenv("_X_AMZN_TRACE_ID", trace_id, 1);
+    const char *id = http_event_field(in, "Lambda-Runtime-Trace-Id");
+
+    if (*id)
+        (void)setenv("_X_AMZN_TRACE_ID", id, 1);
     else
         (void)unsetenv("_X_AMZN_TRACE_ID");
 }
 #else
-static void set_trace_id(const char *trace_id)
+static void set_trace_id(const struct invocation *in)
 {
-    (void)trace_id;
+    (void)in;
 }
 #endif
 
@@ -281,20 +267,13 @@ static void settle(struct runtime *r, const char *what, const char *id,
         fault(r, what, id, rc);
 }
 
-/* What the message says of an invocation. By hand it says little. */
-static void describe(struct invocation *in, const struct http_message *m,
-                     const char *id)
+/* What the message brings, or a run by hand. */
+static struct invocation describe(const struct http_message *m, const char *id)
 {
-    in->request_id = id;
-    in->function_arn = text_field(m, "Lambda-Runtime-Invoked-Function-Arn");
-    in->trace_id = text_field(m, "Lambda-Runtime-Trace-Id");
-    in->client_context = text_field(m, "Lambda-Runtime-Client-Context");
-    in->cognito_identity = text_field(m, "Lambda-Runtime-Cognito-Identity");
-    in->tenant_id = text_field(m, "Lambda-Runtime-Aws-Tenant-Id");
-    in->deadline_ms = deadline_field(m);
-    in->event = m->buffer + m->body;
-    in->event_length = m->body_length;
-    in->options = NULL;
+    return (struct invocation){.request_id = id,
+                               .event = m->buffer + m->body,
+                               .event_length = m->body_length,
+                               .message = m};
 }
 
 static void invoke(struct runtime *r)
@@ -304,8 +283,8 @@ static void invoke(struct runtime *r)
     const char *invocation_id = id_field(&r->message,
                                          "Lambda-Runtime-Invocation-Id");
     char id[HTTP_ID_BYTES_MAX + 1]; /* outlives the message, for the log */
-    size_t length = request_id ? span(request_id, '-') : 0;
-    struct invocation in;
+    size_t length = request_id ? http_span(request_id, "azAZ09--") : 0;
+    struct invocation in = describe(&r->message, id);
 
     if (length == 0 || request_id[length] != '\0') {
         fault(r, "GET /next: request id missing or malformed", "", 200);
@@ -313,13 +292,12 @@ static void invoke(struct runtime *r)
     }
     r->faults = 0;
     memcpy(id, request_id, length + 1);
-    describe(&in, &r->message, id);
     if (!invocation_id) {
         log_line("Lambda-Runtime-Invocation-Id of ", id,
                  "malformed, not echoed");
         invocation_id = "";
     }
-    set_trace_id(in.trace_id);
+    set_trace_id(&in);
     http_start(&r->stream, &r->connection, id, invocation_id);
     settle(r, "response to ", id,
            conclude(&r->stream, handler_invoke(&in, &r->stream)));
@@ -336,7 +314,7 @@ static int serve(struct runtime *r, const char *api)
     r->connection.fd = -1;
     r->message.buffer = r->input;
     http_start(&r->stream, &r->connection, "", "");
-    rc = handler_init(&r->stream);
+    rc = handler_init(&r->stream, NULL);
     if (rc < 0 || r->stream.error < 0) {
         r->faults = FAULTS_MAX - 1; /* a fault now is the last */
         settle(r, "init", "", conclude(&r->stream, rc));
@@ -358,87 +336,77 @@ static int serve(struct runtime *r, const char *api)
 static const char usage[] =
     "usage: bootstrap [OPTION VALUE]...\n"
     "Calls the handler once, as Lambda would, and prints its response.\n"
+    "In Lambda (AWS_LAMBDA_RUNTIME_API is set) it ignores its arguments.\n"
     "  --event FILE    the event, a JSON object; - is standard input\n"
-    "  --delay S       seconds between words, 0 to 900\n"
-    "  --format F      json, text or sse\n"
-    "  --sentence S    the words\n"
-    "  --help, --version\n"
-    "Delay, format and sentence override the event. In Lambda, where\n"
-    "AWS_LAMBDA_RUNTIME_API is set, it ignores its arguments.\n";
+    "  --help, --version\n";
+
+static int print_usage(int fd)
+{
+    return print(fd, usage) + print(fd, handler_options);
+}
 
 _Noreturn static void usage_error(const char *what, const char *wrong)
 {
     log_line(what, "", wrong);
-    (void)print(2, usage);
+    (void)print_usage(2);
     _exit(2);
 }
 
-enum { DELAY, FORMAT, SENTENCE, EVENT, OPTIONS };
-
-static const char option_names[] = "--delay\0--format\0--sentence\0--event";
-
-static void check_option(int option, const char *name, char *value)
+/* Whether a text describes the option whose name is these `length` bytes. */
+static int describes(const char *text, const char *name, size_t length)
 {
-    struct json_token delay = {JSON_NUMBER, value, strlen(value)};
-    int64_t seconds = 0; /* rounded away from zero */
+    size_t n;
 
-    if (option == DELAY &&
-        (json_decimal(&delay, 0, &seconds) < 0 || seconds < 0 || seconds > 900))
-        usage_error(name, "must be a number from 0 to 900");
-    if (option == FORMAT && strcmp(value, "json") != 0 &&
-        strcmp(value, "text") != 0 && strcmp(value, "sse") != 0)
-        usage_error(name, "must be json, text or sse");
-}
-
-/* Adds a member to the JSON object. */
-static void add_option(struct http_text *object, const char *name,
-                       const char *value, const char *quote)
-{
-    int rc;
-
-    object->length--; /* its last brace */
-    if (object->length > 1)
-        http_format(object, ",");
-    http_format(object, "\"%s\":%s", name + 2, quote);
-    rc = escape(object, object->size - object->length, value);
-    http_format(object, "%s}", quote);
-    if (rc < 0 || object->size == object->length)
-        usage_error(name, "too long");
-}
-
-/* Reads options, "--name value" or "--name=value", as members of a JSON object
- * (of one given twice the last counts); gives the file of the event. */
-static const char *read_options(struct http_text *object, char **argv)
-{
-    const char *name, *file = NULL;
-    char *value;
-    int i;
-
-    http_format(object, "{}");
-    for (; *argv; argv++) {
-        if (strcmp(*argv, "--help") == 0)
-            _exit(print(1, usage));
-        if (strcmp(*argv, "--version") == 0)
-            _exit(print(1, "rawstream " RAWSTREAM_VERSION "\n"));
-        value = NULL;
-        name = option_names;
-        for (i = 0; i < OPTIONS; i++, name += strlen(name) + 1) {
-            value = behind(*argv, name);
-            if (value && (*value == '=' || *value == '\0'))
-                break;
-        }
-        if (i >= OPTIONS)
-            usage_error(*argv, "no such option");
-        value = *value ? value + 1 : *++argv;
-        if (!value)
-            usage_error(name, "needs a value");
-        check_option(i, name, value);
-        if (i == EVENT)
-            file = value;
-        else
-            add_option(object, name, value, i == DELAY ? "" : "\"");
+    for (; *text != '\0'; text++) {
+        for (n = 0; n < length && text[n] == name[n]; n++)
+            continue;
+        if (n == length && text[n] == ' ')
+            return 1;
     }
-    return file;
+    return 0;
+}
+
+/* Options are "--name value" or "--name=value". */
+static size_t name_length(const char *option)
+{
+    return http_span(option, "az--");
+}
+
+static void check_options(char **options)
+{
+    size_t n;
+    char end;
+
+    for (; *options; options++) {
+        if (strcmp(*options, "--help") == 0)
+            _exit(print_usage(1));
+        if (strcmp(*options, "--version") == 0)
+            _exit(print(1, "rawstream " RAWSTREAM_VERSION "\n"));
+        n = name_length(*options);
+        end = (*options)[n];
+        if (!behind(*options, "--") || (end != '=' && end != '\0') ||
+            (!describes(usage, *options, n) &&
+             !describes(handler_options, *options, n)))
+            usage_error(*options, "no such option");
+        if (end == '\0' && !*++options)
+            usage_error(options[-1], "needs a value");
+    }
+}
+
+char *http_option(char **options, const char *name)
+{
+    char *value = NULL, *end;
+
+    for (; options && *options; options++) {
+        end = *options + name_length(*options);
+        if (behind(*options + 2, name) != end)
+            options += *end == '\0';
+        else if (*end == '\0')
+            value = *++options;
+        else
+            value = end + 1;
+    }
+    return value;
 }
 
 /* Reads the event; gives its length. */
@@ -458,27 +426,27 @@ static size_t read_event(char *to, const char *file)
     return length;
 }
 
-static int run_by_hand(struct runtime *r, char **argv)
+static int run_by_hand(struct runtime *r, char **options)
 {
-    static char options[65536];
-    struct http_text o = {.size = sizeof options};
     char id[48];
     struct http_text id_text = {.bytes = id, .size = sizeof id};
     struct invocation in;
     const char *file;
-    int rc;
+    int rc, status = 1;
 
+    check_options(options);
+    file = http_option(options, "event");
     http_format(&id_text, "local-test-%ld",
                 (long)(clock_ns(CLOCK_REALTIME) / 1000000000));
     http_message_start(&r->message, r->input);
-    describe(&in, &r->message, id);
-    in.options = o.bytes = options;
-    file = read_options(&o, argv);
-    memcpy(in.event, options, o.length);
-    in.event_length = file ? read_event(in.event, file) : o.length;
+    in = describe(&r->message, id);
+    memcpy(in.event, "{}", 2);
+    in.event_length = file ? read_event(in.event, file) : 2;
     http_start(&r->stream, NULL, id, "");
-    rc = handler_init(&r->stream);
-    if (rc >= 0 && r->stream.error == 0)
+    rc = handler_init(&r->stream, options);
+    if (rc < 0 || r->stream.error < 0)
+        status = 2;
+    else
         rc = handler_invoke(&in, &r->stream);
     rc = conclude(&r->stream, rc);
     if (rc < 0)
@@ -487,7 +455,9 @@ static int run_by_hand(struct runtime *r, char **argv)
         return rc < 0;
     (void)print(2, r->stream.error_json);
     (void)print(2, "\n");
-    return 1;
+    if (status == 2)
+        (void)print_usage(2);
+    return status;
 }
 
 /* Start */

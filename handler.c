@@ -27,14 +27,23 @@ static const char member_names[] =
     "requestContext\0queryStringParameters\0body\0isBase64Encoded\0"
     "delay\0format\0sentence\0";
 
+const char handler_options[] =
+    "Options of this handler; they count over the event:\n"
+    "  --delay S       seconds between words, 0 to 900\n"
+    "  --format F      json, text or sse\n"
+    "  --sentence S    the words\n";
+
+/* What the options give. The type of what they do not is 0. */
+static struct json_token given[MEMBERS];
+
 /* Without escapes: decoding in place leaves it as it is. */
 static char defaults[] =
     "{\"delay\":0.5,\"format\":\"json\","
     "\"sentence\":\"Hello this is a streaming Lambda function response\"}";
 
 struct job {
-    struct http_text text; /* goes to the response */
-    int http;              /* the event is an HTTP request */
+    struct http_text *text; /* of the response */
+    int http;               /* the event is an HTTP request */
     int format;
     long word_count;
     int64_t start_ns; /* word n is due at start + n * delay */
@@ -65,9 +74,10 @@ static int which(const struct json_token *string, const char *names)
     return i;
 }
 
-/* Finds those members in a JSON object. Of one given twice the last counts, and
- * over what was found before. Strings are decoded where they stand, which the
- * reader has passed; an object inside is left as it is. 0, or an error. */
+/* Finds those members in a JSON object that no option gives. Of one that is
+ * there twice the last counts, and over what was found before. Strings are
+ * decoded where they stand, which the reader has passed; an object inside is
+ * left as it is. 0, or an error. */
 static int find(struct job *j, char *text, size_t length)
 {
     struct json_token name, value;
@@ -77,7 +87,7 @@ static int find(struct job *j, char *text, size_t length)
     while (rc == 0 && (rc = json_member(&r, &name, &value)) > 0) {
         decode(&name);
         i = which(&name, member_names);
-        if (i < MEMBERS) {
+        if (i < MEMBERS && given[i].type == 0) {
             if (value.type == JSON_STRING)
                 decode(&value);
             j->found[i] = value;
@@ -86,6 +96,11 @@ static int find(struct job *j, char *text, size_t length)
     }
     j->at = r.at;
     return rc;
+}
+
+static void find_defaults(struct job *j)
+{
+    (void)find(j, defaults, sizeof defaults - 1);
 }
 
 static int absent(const struct json_token *value)
@@ -102,7 +117,7 @@ static const char *find_in_request(struct job *j)
     int *delay = &j->found[DELAY].type;
     int64_t n;
 
-    (void)find(j, defaults, sizeof defaults - 1);
+    find_defaults(j);
     *delay = JSON_STRING; /* as in a query, where a number is a string */
     if (query.type == JSON_OBJECT)
         (void)find(j, query.text, query.length);
@@ -217,7 +232,7 @@ static int wait_turn(struct job *j, int64_t n)
     late = now - due;
     if (late > j->delay_ns && late > MARGIN_NS)
         j->start_ns += late;
-    return slept ? http_look(j->text.stream) : 0;
+    return slept ? http_look(j->text->stream) : 0;
 }
 
 /* Lines, each a chunk */
@@ -226,8 +241,8 @@ static int wait_turn(struct job *j, int64_t n)
 static void begin_line(struct job *j, const char *kind, const char *name)
 {
     if (j->format == SSE)
-        http_format(&j->text, "event: %s\ndata: ", name);
-    http_format(&j->text, "{\"%s\":\"%s\"", kind, name);
+        http_format(j->text, "event: %s\ndata: ", name);
+    http_format(j->text, "{\"%s\":\"%s\"", kind, name);
 }
 
 static void put_member(struct job *j, const char *name, const char *text,
@@ -236,12 +251,12 @@ static void put_member(struct job *j, const char *name, const char *text,
     char escaped[512];
     size_t n, taken;
 
-    http_format(&j->text, ",\"%s\":\"", name);
+    http_format(j->text, ",\"%s\":\"", name);
     for (; length > 0; text += taken, length -= taken) {
         n = json_escape(escaped, sizeof escaped, text, length, &taken);
-        http_append(&j->text, escaped, n);
+        http_append(j->text, escaped, n);
     }
-    http_append(&j->text, "\"", 1);
+    http_append(j->text, "\"", 1);
 }
 
 static void end_line(struct job *j)
@@ -251,20 +266,20 @@ static void end_line(struct job *j)
 
     (void)clock_gettime(CLOCK_REALTIME, &t);
     hundredths = t.tv_nsec / (long)(SECOND_NS / 100);
-    http_format(&j->text, ",\"timestamp\":%ld.%ld%ld}\n%s", (long)t.tv_sec,
+    http_format(j->text, ",\"timestamp\":%ld.%ld%ld}\n%s", (long)t.tv_sec,
                 hundredths / 10, hundredths % 10, j->format == SSE ? "\n" : "");
 }
 
 static void put_word(struct job *j, long n, const char *word, size_t length)
 {
     if (j->format == TEXT) {
-        http_append(&j->text, " ", n > 0);
-        http_append(&j->text, word, length);
+        http_append(j->text, " ", n > 0);
+        http_append(j->text, word, length);
         return;
     }
     begin_line(j, "type", "word");
     put_member(j, "data", word, length);
-    http_format(&j->text, ",\"sequence\":%ld,\"total\":%ld", n + 1,
+    http_format(j->text, ",\"sequence\":%ld,\"total\":%ld", n + 1,
                 j->word_count);
     end_line(j);
 }
@@ -273,20 +288,20 @@ static void put_word(struct job *j, long n, const char *word, size_t length)
 static void put_end(struct job *j, long sent, const char *error)
 {
     if (j->format == TEXT) {
-        http_append(&j->text, "\n", 1);
+        http_append(j->text, "\n", 1);
         return;
     }
     begin_line(j, "status", error ? "error" : "complete");
     if (error)
         put_member(j, "error", error, strlen(error));
-    http_format(&j->text, ",\"word_count\":%ld", sent);
+    http_format(j->text, ",\"word_count\":%ld", sent);
     end_line(j);
 }
 
 static int stream_words(struct job *j, const struct invocation *in)
 {
     static const char late[] = "the deadline came before the last word";
-    struct http_stream *out = j->text.stream;
+    struct http_stream *out = j->text->stream;
     struct json_token rest = j->found[SENTENCE];
     const char *word = NULL;
     size_t length;
@@ -297,7 +312,7 @@ static int stream_words(struct job *j, const struct invocation *in)
         j->word_count++;
     if (j->format != TEXT) {
         begin_line(j, "status", "start");
-        http_format(&j->text, ",\"request_id\":\"%s\",\"word_count\":%ld",
+        http_format(j->text, ",\"request_id\":\"%s\",\"word_count\":%ld",
                     in->request_id, j->word_count);
         end_line(j);
         rc = http_flush(out);
@@ -323,7 +338,7 @@ static int stream_words(struct job *j, const struct invocation *in)
 
 static void put_head(struct job *j, int status)
 {
-    struct http_stream *out = j->text.stream;
+    struct http_stream *out = j->text->stream;
 
     if (j->http)
         (void)http_status(out, status);
@@ -340,12 +355,12 @@ static void put_head(struct job *j, int status)
 static int refuse(struct job *j, const char *error)
 {
     if (!j->http)
-        return http_fail(j->text.stream, "Function.InvalidEvent", error);
+        return http_fail(j->text->stream, "Function.InvalidEvent", error);
     j->format = JSON;
     put_head(j, 400);
     begin_line(j, "status", "error");
     put_member(j, "error", error, strlen(error));
-    http_append(&j->text, "}\n", 2);
+    http_append(j->text, "}\n", 2);
     return 0;
 }
 
@@ -363,27 +378,50 @@ static int refuse_event(struct job *j, int rc)
     return refuse(j, bytes);
 }
 
-int handler_init(struct http_stream *out)
+static void begin(struct job *j, struct http_stream *out)
 {
-    (void)out; /* nothing to prepare, nothing that can fail */
-    return 0;
+    memset(j, 0, sizeof *j);
+    memcpy(j->found, given, sizeof given);
+    j->text = &out->text;
+    find_defaults(j);
+}
+
+static void give(int member, int type, char *value)
+{
+    struct json_token given_value = {.type = type, .text = value};
+
+    if (!value)
+        return;
+    given_value.length = strlen(value);
+    given[member] = given_value;
+}
+
+int handler_init(struct http_stream *out, char **options)
+{
+    const char *wrong;
+    struct job j;
+
+    give(DELAY, JSON_NUMBER, http_option(options, "delay"));
+    give(FORMAT, JSON_STRING, http_option(options, "format"));
+    give(SENTENCE, JSON_STRING, http_option(options, "sentence"));
+    begin(&j, out);
+    wrong = accept(&j);
+    return wrong ? http_fail(out, "Function.InvalidOption", wrong) : 0;
 }
 
 int handler_invoke(const struct invocation *in, struct http_stream *out)
 {
-    struct job j = {.text = {.stream = out}};
     const char *wrong = NULL;
+    struct job j;
     int rc;
 
-    (void)find(&j, defaults, sizeof defaults - 1);
+    begin(&j, out);
     rc = find(&j, in->event, in->event_length);
     if (rc < 0)
         return refuse_event(&j, rc);
     j.http = j.found[CONTEXT].type == JSON_OBJECT;
     if (j.http)
         wrong = find_in_request(&j);
-    if (in->options)
-        (void)find(&j, in->options, strlen(in->options));
     if (!wrong)
         wrong = accept(&j);
     if (wrong)

@@ -16,11 +16,24 @@
 
 /* Characters and numbers: RFC 9110, section 5.6.2 */
 
-static int one_of(int c, const char *set)
+#define TOKEN   "azAZ--09..^`||~~!!#'*+"
+#define VISIBLE " ~"
+#define BLANK   "  \t\t"
+
+size_t http_span(const char *text, const char *ranges)
 {
-    while (*set != '\0' && *set != c)
-        set++;
-    return *set != '\0';
+    const char *r = ranges;
+    size_t n = 0;
+
+    while (*r != '\0') {
+        if (text[n] >= r[0] && text[n] <= r[1]) {
+            n++;
+            r = ranges;
+        } else {
+            r += 2;
+        }
+    }
+    return n;
 }
 
 static int digit(int c)
@@ -41,20 +54,9 @@ static int hex(int c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-static int token_character(int c)
-{
-    return ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') || digit(c) ||
-           one_of(c, "-!#$%&'*+.^_`|~");
-}
-
 static int visible(int c)
 {
     return c >= ' ' && c <= '~';
-}
-
-static int blank(int c)
-{
-    return c == ' ' || c == '\t';
 }
 
 /* The length of `prefix` when `text` begins with it, in any case; else 0. */
@@ -160,11 +162,10 @@ void http_message_start(struct http_message *m, char *buffer)
 char *http_field(const struct http_message *m, const char *name, int *count)
 {
     const struct http_field *f = m->fields;
-    size_t length = strlen(name);
     char *value = NULL;
 
     for (*count = 0; f < m->fields + m->field_count; f++) {
-        if (f->name_length != length || match(f->name, name) == 0)
+        if (!same(f->name, name))
             continue;
         *count += *count >= 0;
         if (value && strcmp(value, f->value) != 0)
@@ -226,18 +227,14 @@ static int status_line(struct http_message *m, const char *line)
  * The line's end is at m->at. Fields of a trailer section are dropped. */
 static int field_line(struct http_message *m, char *line)
 {
-    struct http_field f = {.name = line, .value = line};
     char *end = m->buffer + m->at - 2;
+    struct http_field f = {line, line + http_span(line, TOKEN)};
 
-    while (token_character(*f.value))
-        f.value++;
-    f.name_length = (size_t)(f.value - line);
-    if (f.name_length == 0 || *f.value != ':')
+    if (f.value == line || *f.value != ':')
         return HTTP_FIELD_LINE;
     *f.value++ = '\0';
-    while (blank(*f.value))
-        f.value++;
-    while (end > f.value && blank(end[-1]))
+    f.value += http_span(f.value, BLANK);
+    while (end > f.value && (end[-1] == ' ' || end[-1] == '\t'))
         end--;
     *end = '\0';
     if (m->state == TRAILER)
@@ -400,15 +397,22 @@ int http_parse(struct http_message *m)
 
 void http_append(struct http_text *t, const char *bytes, size_t length)
 {
-    if (t->stream) {
-        (void)http_put(t->stream, bytes, length);
-    } else if (length >= t->size - t->length) {
-        t->size = t->length; /* nothing fits from here on */
-    } else {
-        memcpy(t->bytes + t->length, bytes, length);
-        t->length += length;
-        t->bytes[t->length] = '\0';
+    size_t room;
+
+    while (length >= (room = t->size - t->length)) {
+        if (!t->stream || t->stream->error < 0) {
+            t->size = t->length; /* nothing fits from here on */
+            return;
+        }
+        memcpy(t->bytes + t->length, bytes, room - 1);
+        t->length += room - 1;
+        bytes += room - 1;
+        length -= room - 1;
+        (void)http_flush(t->stream);
     }
+    memcpy(t->bytes + t->length, bytes, length);
+    t->length += length;
+    t->bytes[t->length] = '\0';
 }
 
 static void number(struct http_text *t, unsigned long value, unsigned base)
@@ -543,8 +547,7 @@ int http_endpoint_parse(struct http_endpoint *e, const char *text)
     e->port[0] = (unsigned char)(port >> 8);
     e->port[1] = (unsigned char)port;
     slash = p;
-    while (*p > ' ' && *p <= '~' && !one_of(*p, "\"#<>?[\\]^`{|}"))
-        p++;
+    p += http_span(p, "az09//!!$.:;==@Z__~~");
     if (*p != '\0')
         return HTTP_PATH;
     if (p > slash && p[-1] == '/')
@@ -786,6 +789,9 @@ void http_start(struct http_stream *s, struct http_connection *c,
     s->connection = c;
     s->id = id;
     s->invocation_id = invocation_id;
+    s->text.stream = s;
+    s->text.bytes = s->piece;
+    s->text.size = sizeof s->piece;
     s->headers.bytes = s->header_bytes;
     s->cookies.bytes = s->cookie_bytes;
     s->headers.size = s->cookies.size = HTTP_ANSWER_BYTES_MAX;
@@ -804,12 +810,12 @@ static void quote(struct http_text *t, const char *p)
     http_format(t, "\"");
 }
 
-/* Whether the headers have a member of that name. */
-static int has_header(const struct http_stream *s, const char *name)
+/* Whether JSON members, or what is written like them, have that name. */
+static int has(const char *members, const char *name)
 {
     size_t n;
 
-    for (const char *p = s->header_bytes; *p != '\0'; p++) {
+    for (const char *p = members; *p != '\0'; p++) {
         n = match(p + 1, name);
         if (*p == '"' && n > 0 && p[n + 1] == '"' && p[n + 2] == ':')
             return 1;
@@ -817,24 +823,17 @@ static int has_header(const struct http_stream *s, const char *name)
     return 0;
 }
 
-/* Adds a member to the headers, an element to the cookies, or the one value
- * that a plain body has. */
+/* Adds a value to the headers, behind its name, or to the cookies. */
 static int add(struct http_stream *s, struct http_text *t, const char *name,
                const char *value, int refused)
 {
-    const char *n = name, *v = value;
-
-    while (token_character(*n))
-        n++;
-    while (visible(*v))
-        v++;
     if (s->error < 0)
         return s->error;
-    if (refused || s->begun || n == name || *n != '\0' || *v != '\0')
+    if (refused || s->begun || value[http_span(value, VISIBLE)] != '\0')
         return s->error = HTTP_HEADER;
     if (t->length > 0)
         http_format(t, ",");
-    if (s->status > 0 && t == &s->headers)
+    if (*name != '\0')
         http_format(t, "\"%s\":", name);
     if (s->status > 0)
         quote(t, value);
@@ -854,23 +853,22 @@ int http_status(struct http_stream *s, int status)
 
 int http_header(struct http_stream *s, const char *name, const char *value)
 {
-    int refused = 0;
-    const char *own = "Connection\0Keep-Alive\0Proxy-Connection\0Set-Cookie\0"
-                      "TE\0Trailer\0Transfer-Encoding\0Upgrade\0";
+    static const char own[] =
+        "\"Connection\":\"Keep-Alive\":\"Proxy-Connection\":\"Set-Cookie\":"
+        "\"TE\":\"Trailer\":\"Transfer-Encoding\":\"Upgrade\":";
 
-    for (; *own; own += strlen(own) + 1)
-        if (same(name, own))
-            refused = 1;
-    if (s->status > 0 ? has_header(s, name)
-                      : s->headers.length > 0 || !same(name, "Content-Type"))
-        refused = 1;
-    return add(s, &s->headers, name, value, refused);
+    /* A plain body has one header, of which only the value is kept. */
+    if (s->status == 0)
+        return add(s, &s->headers, "", value,
+                   s->headers.length > 0 || !same(name, "Content-Type"));
+    return add(s, &s->headers, name, value,
+               *name == '\0' || name[http_span(name, TOKEN)] != '\0' ||
+                   has(own, name) || has(s->header_bytes, name));
 }
 
 int http_cookie(struct http_stream *s, const char *cookie)
 {
-    return add(s, &s->cookies, "Set-Cookie", cookie,
-               s->status == 0 || *cookie == '\0');
+    return add(s, &s->cookies, "", cookie, s->status == 0 || *cookie == '\0');
 }
 
 /* The prelude of an HTTP answer, which is a chunk of its own: status, headers
@@ -929,14 +927,14 @@ static void begin_response(struct http_stream *s)
 static int transmit(struct http_stream *s, const void *bytes, size_t length,
                     const char *end)
 {
-    size_t total = s->piece_length + length;
+    size_t total = s->text.length + length;
     struct iovec v[5];
 
-    v[1] = slice(s->piece, s->piece_length);
+    v[1] = slice(s->text.bytes, s->text.length);
     v[2] = slice(bytes, length);
     v[3] = slice("\r\n", 2);
     v[4] = slice(end, strlen(end));
-    s->piece_length = 0;
+    s->text.length = 0;
     if (!s->begun)
         begin_response(s);
     if (!s->connection)
@@ -950,31 +948,14 @@ static int transmit(struct http_stream *s, const void *bytes, size_t length,
 
 int http_write(struct http_stream *s, const void *bytes, size_t length)
 {
-    if (s->error < 0 || s->piece_length + length == 0)
+    if (s->error < 0 || s->text.length + length == 0)
         return s->error;
     return transmit(s, bytes, length, "");
 }
 
-int http_put(struct http_stream *s, const void *bytes, size_t length)
-{
-    const char *p = bytes;
-    size_t n;
-
-    for (; s->error == 0 && length > 0; length -= n, p += n) {
-        if (s->piece_length == sizeof s->piece)
-            (void)transmit(s, "", 0, "");
-        n = sizeof s->piece - s->piece_length;
-        if (n > length)
-            n = length;
-        memcpy(s->piece + s->piece_length, p, n);
-        s->piece_length += n;
-    }
-    return s->error;
-}
-
 int http_flush(struct http_stream *s)
 {
-    if (s->error < 0 || (s->begun && s->piece_length == 0))
+    if (s->error < 0 || (s->begun && s->text.length == 0))
         return s->error;
     return transmit(s, "", 0, "");
 }

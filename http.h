@@ -93,7 +93,6 @@ const char *http_reason(int error);
 struct http_field {
     char *name;
     char *value; /* without the white space around it */
-    size_t name_length;
 };
 
 /* A response while and after it is read. The caller stores bytes at
@@ -135,12 +134,13 @@ char *http_field(const struct http_message *m, const char *name, int *count);
  */
 
 /* Text being composed, always a string. What does not fit is left out whole,
- * and so is all that follows: `size` is then `length`. */
+ * and so is all that follows: `size` is then `length`. A stream's own text does
+ * not fill: a chunk of it leaves instead, until the stream has an error. */
 struct http_text {
     char *bytes;
     size_t size; /* with room for the NUL */
     size_t length;
-    struct http_stream *stream; /* NULL, or where it all goes: http_put() */
+    struct http_stream *stream; /* whose text it is, or NULL */
 };
 
 void http_append(struct http_text *t, const char *bytes, size_t length);
@@ -151,6 +151,10 @@ void http_format(struct http_text *t, const char *format, ...)
     __attribute__((format(printf, 2, 3)))
 #endif
     ;
+
+/* How many bytes of `text` lie in the ranges, each given by its first and last
+ * character: "azAZ09". */
+size_t http_span(const char *text, const char *ranges);
 
 /* Reads the decimal number that `text` begins with, at most `limit` (itself at
  * most 10^17); gives its end, or NULL when there is none. */
@@ -212,12 +216,12 @@ struct http_stream {
     int status;                /* of an HTTP answer; 0: a plain body */
     struct http_text headers;  /* JSON members; of a plain body its type */
     struct http_text cookies;  /* JSON elements */
-    size_t piece_length;
+    struct http_text text;     /* the piece being gathered */
     char error_type[HTTP_ERROR_TYPE_BYTES_MAX + 1];
     char error_json[HTTP_ERROR_BYTES_MAX + 1];
     char header_bytes[HTTP_ANSWER_BYTES_MAX];
     char cookie_bytes[HTTP_ANSWER_BYTES_MAX];
-    char piece[HTTP_PIECE_BYTES_MAX];
+    char piece[HTTP_PIECE_BYTES_MAX + 1];
 };
 
 /* Makes ready for an invocation. The texts are kept until the end. */
@@ -236,33 +240,42 @@ int http_post_error(struct http_stream *s);
 /*
  * The handler
  *
- * One file with two functions, handler_init() and handler_invoke(). It sees
- * this section and json.h. Without a C library (plain `make` on Linux) it may
+ * One file with two functions, handler_init() and handler_invoke(), and a text,
+ * handler_options. It sees this section and json.h. Without a C library (plain `make` on Linux) it may
  * call the functions of both headers, and these: clock_gettime, close, getenv,
  * memchr, memcmp, memcpy, memmove, memset, nanosleep, openat, read, strcmp,
  * strlen, write.
  * `make HOSTED=1` gives it a whole C library.
  */
 
-/* One event and what came with it. A text that did not come is "". All of it
- * is valid until handler_invoke() returns. */
+/* One event. All of it is valid until handler_invoke() returns. */
 struct invocation {
     const char *request_id;
-    const char *function_arn;
-    const char *trace_id;
-    const char *client_context;
-    const char *cognito_identity;
-    const char *tenant_id;
-    int64_t deadline_ms; /* since 1970; 0: none was given */
-    char *event;         /* the handler may write to it: decode in place */
+    char *event; /* the handler may write to it: decode in place */
     size_t event_length;
-    char *options; /* NULL in Lambda; by hand the options, a JSON object whose
-                    * members count over the event's */
+    const struct http_message *message; /* see http_event_field() */
 };
 
+/* What else came with the event, each a header of Lambda's answer to GET /next:
+ * Lambda-Runtime-Invoked-Function-Arn, Lambda-Runtime-Trace-Id,
+ * Lambda-Runtime-Client-Context, Lambda-Runtime-Cognito-Identity,
+ * Lambda-Runtime-Aws-Tenant-Id, and what may be new. "" when it did not come. */
+const char *http_event_field(const struct invocation *in, const char *name);
+
+/* The options of the handler in runs by hand, as `--help` is to show them, a
+ * line each: "  --name VALUE    what it does\n". A name is of small letters and
+ * dashes; one that is not here is refused. */
+extern const char handler_options[];
+
 /* Called once, before the first event. 0, or http_fail(out, ...), the only
- * call that `out` takes here: the process then reports and ends. */
-int handler_init(struct http_stream *out);
+ * call that `out` takes here: the process then reports and ends. By hand that
+ * is taken for a wrong option, and the usage follows. `options` is for
+ * http_option(). */
+int handler_init(struct http_stream *out, char **options);
+
+/* The value of an option, of one given twice the last; NULL when it was not
+ * given, and in Lambda. Kept until the end of the process. */
+char *http_option(char **options, const char *name);
 
 /* Called for each event. 0, or < 0 for a failure; http_fail() names it. Before
  * the first byte has left a failure is the invocation's answer; after that it
@@ -283,18 +296,14 @@ int http_header(struct http_stream *out, const char *name, const char *value);
 /* Adds a cookie to an answer: "name=value; Path=/". Any number of times. */
 int http_cookie(struct http_stream *out, const char *cookie);
 
-/* Sends a chunk now: what http_put() has gathered, then these bytes. No bytes
+/* Sends a chunk now: what out->text has gathered, then these bytes. No bytes
  * at all are no chunk. */
 int http_write(struct http_stream *out, const void *bytes, size_t length);
 
-/* Gathers bytes for a piece that http_flush() sends as one chunk. A piece
- * beyond HTTP_PIECE_BYTES_MAX leaves in parts. The last piece needs no flush:
- * it leaves with the end of the response, in one system call. For formatted
- * text there is http_format(), to a struct http_text of this stream. */
-int http_put(struct http_stream *out, const void *bytes, size_t length);
-
-/* Sends what is gathered as a chunk; with nothing gathered, the head alone if
- * that has not left. */
+/* Sends as a chunk what http_format() and http_append() have gathered in
+ * out->text; with nothing gathered, the head alone if that has not left. The
+ * last piece needs no flush: it leaves with the end of the response, in one
+ * system call. A piece beyond HTTP_PIECE_BYTES_MAX leaves in parts. */
 int http_flush(struct http_stream *out);
 
 /* For after a pause: whether Lambda has given this response up meanwhile. 0,

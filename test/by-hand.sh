@@ -158,30 +158,39 @@ X
 
 for delay in -1 900.0000000001 x .5 inf 0x1 ''; do
     run "--delay '$delay'" 2 --delay "$delay"
-    refused 'rawstream: --delay: must be a number from 0 to 900'
+    refused '{"errorMessage":"delay must be a number from 0 to 900","errorType":"Function.InvalidOption","stackTrace":[]}'
 done
 run 'the largest delay' 0 --delay 900 --sentence one
 run '--format xml' 2 --format xml
-refused 'rawstream: --format: must be json, text or sse'
-run '--delays' 2 --delays 1
-refused 'rawstream: --delays: no such option'
+refused '{"errorMessage":"format must be \"json\", \"text\" or \"sse\"","errorType":"Function.InvalidOption","stackTrace":[]}'
+for option in --delays --dela --delay0 --delay1=1 --event- --help= --HELP -delay \
+    delay -- --= - '' seconds 'number from'; do
+    run "the option $option" 2 --sentence=x "$option" 1
+    refused "rawstream: $option: no such option"
+done
 run '--format json' 0 --format json --delay 0 --sentence ' '
 out <<'X'
 {"status":"start","request_id":"{id}","word_count":0,"timestamp":{time}}
 {"status":"complete","word_count":0,"timestamp":{time}}
 X
-run 'an option that is none' 2 --speed 1
-refused 'rawstream: --speed: no such option'
 run 'an argument' 2 words
 refused 'rawstream: words: no such option'
-run 'an option without its value' 2 --delay
-refused 'rawstream: --delay: needs a value'
-digits=$(head -c 65510 /dev/zero | tr '\0' 0)
-run 'options that fill their buffer' 2 --delay "0.$digits" --sentence 'no room'
-out </dev/null
-words=$(head -c 65521 /dev/zero | tr '\0' w)
-run 'an option that leaves no room for its end' 2 --sentence "$words"
-out </dev/null
+for option in --delay --event; do
+    run "$option without its value" 2 --format=text $option
+    refused "rawstream: $option: needs a value"
+done
+run 'of options given twice the last counts' 0 --delay x --delay=0 \
+    --sentence=no --sentence yes --format text --event no --event=$dir/direct.json
+echo yes | out
+run 'values that look like options' 0 --delay=0 --sentence --format --format=text
+echo '--format' | out
+run 'a value with a sign of equality' 0 --delay=0 --format=text --sentence=a=b
+echo 'a=b' | out
+run 'an empty value' 0 --delay=0 --format=text --sentence=
+echo | out
+words=$(head -c 100000 /dev/zero | tr '\0' w)
+run 'a long option' 0 --delay 0 --format text --sentence "$words"
+echo "$words" | out
 run 'an event that is not there' 2 --event $dir/none
 run 'an event that is a directory' 2 --event $dir
 out </dev/null
@@ -217,13 +226,21 @@ echo 1 >$dir/expected
 same 'a reader that leaves' $dir/status
 
 bootstrap=$puppet
+refusal='{"errorMessage":"no strings","errorType":"Runtime.PuppetInit","stackTrace":[]}'
+run 'another handler has options of its own' 2 --fail 'no strings'
+refused "$refusal"
+run 'and not those of handler.c' 2 --delay 1
+refused 'rawstream: --delay: no such option'
+run 'the usage tells' 0 --help
+[ "$(grep -c -e --fail -e --delay $dir/out)" = 1 ]
+echo $? >$dir/status
+echo 0 >$dir/expected
+same 'its own options, and no others' $dir/status
 export PUPPET_INIT='no strings'
-run 'a failed initialisation' 1
-out </dev/null
-echo '{"errorMessage":"no strings","errorType":"Runtime.PuppetInit","stackTrace":[]}' | err
-PUPPET_INIT_RETURNS=0 run 'a failed initialisation that returns 0' 1
-out </dev/null
-echo '{"errorMessage":"no strings","errorType":"Runtime.PuppetInit","stackTrace":[]}' | err
+run 'a failed initialisation' 2
+refused "$refusal"
+PUPPET_INIT_RETURNS=0 run 'a failed initialisation that returns 0' 2
+refused "$refusal"
 
 echo "$passed passed, $failed failed"
 [ $failed -eq 0 ]

@@ -1,18 +1,18 @@
-/* hello.c - a handler: two functions in one file, built with HANDLER= */
+/* hello.c - a handler: one file, built with HANDLER= */
 #include "http.h"
 
-int handler_init(struct http_stream *out)
+const char handler_options[] = "";
+
+int handler_init(struct http_stream *out, char **options)
 {
-    (void)out; /* nothing to prepare */
+    (void)out, (void)options; /* nothing to prepare */
     return 0;
 }
 
 int handler_invoke(const struct invocation *in, struct http_stream *out)
 {
-    struct http_text text = {.stream = out};
-
     http_header(out, "Content-Type", "text/plain; charset=utf-8");
     http_write(out, "Hello.\n", 7); /* leaves now, as a chunk */
-    http_format(&text, "This is request %s.\n", in->request_id);
+    http_format(&out->text, "This is request %s.\n", in->request_id);
     return 0; /* the rest leaves with the end */
 }

@@ -139,8 +139,8 @@ texts="$sources $headers $(ls test/*.h test/*/*.h)"
 scripts=$(ls test/*.sh test/*/*.sh)
 cases clang-tidy clang-tidy $sources
 cases gcc analyzer $sources
-# Not http.c: a stream's text goes through http_put(), the first time with a
-# head before it, which is text that goes to no stream.
+# Not http.c: a stream's text that is full is sent, the first time with a head
+# before it, which is text of no stream.
 cases clang-tidy no-recursion bootstrap.c json.c handler.c
 for compiler in gcc clang; do
     cases $compiler $compiler $sources

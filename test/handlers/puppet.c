@@ -7,7 +7,7 @@
  *     header NAME VALUE   http_header()
  *     cookie TEXT         http_cookie()
  *     write TEXT          http_write()
- *     put N C             http_put() of N times the character C
+ *     put N C             http_append() of N times the character C
  *     move N TEXT         moves TEXT by N bytes inside itself, and writes it
  *     flush               http_flush()
  *     sleep MS            waits, then http_look()
@@ -73,7 +73,7 @@ static void put_times(struct http_stream *out, char *line)
 
     memset(bytes, *line, sizeof bytes);
     for (; n > 0; n -= (int)sizeof bytes)
-        (void)http_put(out, bytes, n < 256 ? (size_t)n : sizeof bytes);
+        http_append(&out->text, bytes, n < 256 ? (size_t)n : sizeof bytes);
 }
 
 static void move(struct http_stream *out, char *line)
@@ -88,21 +88,21 @@ static void move(struct http_stream *out, char *line)
     (void)http_write(out, line, length);
 }
 
-static void put_line(struct http_stream *out, const char *name,
-                     const char *value)
+static void put_field(struct http_stream *out, const struct invocation *in,
+                      const char *name)
 {
-    (void)http_put(out, name, strlen(name));
-    (void)http_put(out, value, strlen(value));
-    (void)http_write(out, "\n", 1);
+    http_format(&out->text, "%s=%s\n", name, http_event_field(in, name));
+    (void)http_flush(out);
 }
 
 static void put_context(struct http_stream *out, const struct invocation *in)
 {
-    put_line(out, "function_arn=", in->function_arn);
-    put_line(out, "trace_id=", in->trace_id);
-    put_line(out, "client_context=", in->client_context);
-    put_line(out, "cognito_identity=", in->cognito_identity);
-    put_line(out, "tenant_id=", in->tenant_id);
+    put_field(out, in, "Lambda-Runtime-Invoked-Function-Arn");
+    put_field(out, in, "Lambda-Runtime-Trace-Id");
+    put_field(out, in, "lambda-runtime-client-context");
+    put_field(out, in, "Lambda-Runtime-Cognito-Identity");
+    put_field(out, in, "Lambda-Runtime-Aws-Tenant-Id");
+    put_field(out, in, "Lambda-Runtime-Aws-Tenant");
 }
 
 static void sleep_and_look(struct http_stream *out, int ms)
@@ -114,11 +114,17 @@ static void sleep_and_look(struct http_stream *out, int ms)
     (void)http_look(out);
 }
 
-int handler_init(struct http_stream *out)
+const char handler_options[] = "  --fail TEXT     fails to begin\n";
+
+int handler_init(struct http_stream *out, char **options)
 {
     const char *message = getenv("PUPPET_INIT");
     const char *result = getenv("PUPPET_INIT_RETURNS");
-    int rc = message ? http_fail(out, "Runtime.PuppetInit", message) : 0;
+    int rc;
+
+    if (http_option(options, "fail"))
+        message = http_option(options, "fail");
+    rc = message ? http_fail(out, "Runtime.PuppetInit", message) : 0;
 
     return result ? number(result) : rc;
 }

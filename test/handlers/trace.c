@@ -4,17 +4,19 @@
 
 #include <stdlib.h>
 
-int handler_init(struct http_stream *out)
+const char handler_options[] = "";
+
+int handler_init(struct http_stream *out, char **options)
 {
-    (void)out;
+    (void)out, (void)options;
     return 0;
 }
 
 int handler_invoke(const struct invocation *in, struct http_stream *out)
 {
-    struct http_text text = {.stream = out};
     const char *id = getenv("_X_AMZN_TRACE_ID");
 
-    http_format(&text, "%s\n%s\n", id ? id : "none", in->trace_id);
+    http_format(&out->text, "%s\n%s\n", id ? id : "none",
+                http_event_field(in, "Lambda-Runtime-Trace-Id"));
     return 0;
 }
