@@ -49,7 +49,7 @@ struct job {
     int64_t start_ns; /* word n is due at start + n * delay */
     int64_t delay_ns;
     int64_t limit_ns; /* no word leaves after it */
-    size_t at; /* where an object that was looked through ends, or fails */
+    long at; /* where an object that was looked through ends, or fails */
     struct json_token found[MEMBERS];
 };
 
@@ -94,7 +94,7 @@ static int find(struct job *j, char *text, size_t length)
         }
         rc = 0;
     }
-    j->at = r.at;
+    j->at = r.at - text;
     return rc;
 }
 
@@ -374,7 +374,7 @@ static int refuse_event(struct job *j, int rc)
     else
         http_format(&t, "event is %s at byte %ld",
                     rc == JSON_DEPTH ? "nested too deep" : "not valid JSON",
-                    (long)j->at);
+                    j->at);
     return refuse(j, bytes);
 }
 

@@ -2,17 +2,12 @@
 
 #include <string.h>
 
-/* Where the reader stands in a level: the bracket that closes it; with AFTER it
- * is behind a value, with NEXT behind a comma. TOP, or MEMBER in the place of
- * the brace, where just a value may come. NAME is the bit by which a brace
- * differs: a name must come. A bracket with AFTER is below NEXT, TOP is not. */
-enum {
-    NAME = '}' - ']',
-    AFTER = 0x100,
-    NEXT = 0x200,
-    TOP = 0x400,
-    MEMBER = 0x800
-};
+/* The state is what may come next. Where an array or object has just begun: the
+ * bracket that closes it, or a value, or a name if it is a brace (it differs by
+ * the bit NAME). Behind a value: that bracket, or with AFTER a comma. Behind a
+ * comma: VALUE, with NAME in an object. Behind a colon, and where the text
+ * begins: VALUE. Behind the text's one value: DONE. */
+enum { NAME = '}' - ']', AFTER = 0x100, VALUE = 0x200, DONE = 0x400 | NAME };
 
 /* Characters: RFC 8259, section 7, and RFC 3629 */
 
@@ -69,7 +64,7 @@ static int plain(const char *text)
 
 static int peek(const struct json_reader *r)
 {
-    return r->at < r->length ? (unsigned char)r->text[r->at] : -1;
+    return r->at < r->end ? (unsigned char)*r->at : -1;
 }
 
 static int pass(struct json_reader *r, int c)
@@ -121,7 +116,7 @@ static int escape(struct json_reader *r)
 
 static int digits(struct json_reader *r)
 {
-    size_t from = r->at;
+    const char *from = r->at;
     int c;
 
     while ((c = peek(r)) >= '0' && c <= '9')
@@ -157,7 +152,7 @@ int json_decimal(const struct json_token *token, int decimals, int64_t *value)
     struct json_reader r;
 
     json_start(&r, token->text, token->length);
-    if (number(&r) < 0 || r.at != r.length)
+    if (number(&r) < 0 || r.at != r.end)
         return JSON_TYPE;
     /* The number is sum * 10^scale, and more when there is a rest. */
     for (; p < end && *p <= '9'; p++) {
@@ -209,17 +204,18 @@ static int pass_space(struct json_reader *r)
 /* Section 7: string = quotation-mark *char quotation-mark */
 static int string(struct json_reader *r, struct json_token *token)
 {
-    const char *p = r->text + r->at + 1, *end = r->text + r->length;
+    char *p = r->at + 1;
+    const char *end = r->end;
     uint32_t c;
     size_t n;
 
-    token->text = r->text + r->at + 1;
+    token->text = p;
     for (;;) {
         while (end - p >= 8 && plain(p))
             p += 8;
         while (p < end && *p >= ' ' && *p <= '~' && *p != '"' && *p != '\\')
             p++;
-        r->at = (size_t)(p - r->text);
+        r->at = p;
         if (p == end || (unsigned char)*p < 0x20)
             return JSON_INVALID;
         if (*p == '"')
@@ -227,7 +223,7 @@ static int string(struct json_reader *r, struct json_token *token)
         if (*p == '\\') {
             if (escape(r) < 0)
                 return JSON_INVALID;
-            p = r->text + r->at;
+            p = r->at;
             continue;
         }
         n = json_utf8(p, (size_t)(end - p), &c);
@@ -235,7 +231,7 @@ static int string(struct json_reader *r, struct json_token *token)
             return JSON_INVALID;
         p += n;
     }
-    token->length = (size_t)(r->text + r->at++ - token->text);
+    token->length = (size_t)(r->at++ - token->text);
     return JSON_STRING;
 }
 
@@ -253,12 +249,11 @@ static int literal(struct json_reader *r, const char *word)
  * of which arrays and objects begin in json_next(). */
 static int scalar(struct json_reader *r, struct json_token *token, int c)
 {
-    size_t from = r->at;
     int type;
 
     if (c == '"')
         return string(r, token);
-    if ((c | 0x20) == '{') /* json_next() took all but one level too many */
+    if ((c | 0x20) == '{') /* json_next() takes all but one level too many */
         return JSON_DEPTH;
     if (c == 't')
         type = literal(r, "true");
@@ -268,7 +263,7 @@ static int scalar(struct json_reader *r, struct json_token *token, int c)
         type = literal(r, "null");
     else
         type = number(r);
-    token->length = r->at - from;
+    token->length = (size_t)(r->at - token->text);
     return type;
 }
 
@@ -278,27 +273,29 @@ static int name(struct json_reader *r, struct json_token *token)
     if (peek(r) != '"' || string(r, token) < 0 || pass_space(r) != ':')
         return JSON_INVALID;
     r->at++;
-    r->levels[r->depth] = MEMBER;
+    r->state = VALUE;
     return JSON_NAME;
 }
 
 /* What json_next() does not take itself: white space, a name, a scalar, the
- * end, and a bracket that cannot be there. */
+ * end, and what cannot be there. */
 /* NOLINTNEXTLINE(misc-no-recursion): once, when white space is passed */
 static int other(struct json_reader *r, struct json_token *token)
 {
-    size_t from = r->at;
-    int *level = r->levels + r->depth, c = pass_space(r);
+    int c;
 
-    if (r->at > from)
+    token->text = r->at;
+    c = pass_space(r);
+    if (r->at > token->text)
         return json_next(r, token); /* just once: no more is left */
-    token->text = r->text + from;
-    if (*level & AFTER)
-        return token->type = c < 0 && r->depth == 0 ? 0 : JSON_INVALID;
-    if (*level & NAME)
-        return token->type = name(r, token);
-    *level = AFTER | (*level == MEMBER ? '}' : *level & ~NEXT);
-    return token->type = scalar(r, token, c);
+    if (r->state == DONE)
+        return c < 0 ? 0 : JSON_INVALID;
+    if (r->state & AFTER)
+        return JSON_INVALID;
+    if (r->state & NAME)
+        return name(r, token);
+    r->state = r->levels[r->depth];
+    return scalar(r, token, c);
 }
 
 /* Sections 4 and 5: one step through objects and arrays. Brackets and commas
@@ -306,38 +303,43 @@ static int other(struct json_reader *r, struct json_token *token)
 /* NOLINTNEXTLINE(misc-no-recursion): see other() */
 int json_next(struct json_reader *r, struct json_token *token)
 {
-    size_t at = r->at;
-    int *level = r->levels + r->depth, state = *level, c;
+    char *at = r->at;
+    int state = r->state;
+    unsigned char c;
 
-    c = at < r->length ? (unsigned char)r->text[at] : -1;
-    if (c == ',' && state > AFTER && state < NEXT) { /* not behind TOP */
-        *level = state += NEXT - AFTER;
-        r->at = ++at;
-        c = at < r->length ? (unsigned char)r->text[at] : -1;
+    if (state & AFTER && at < r->end && *at == ',') {
+        state = VALUE | (state & NAME);
+        at++;
     }
-    if (c == (state & ~AFTER)) {
-        r->depth--;
-    } else if ((c | 0x20) == '{' && !(state & (AFTER | NAME)) &&
-               r->depth < JSON_DEPTH_MAX) {
-        *level = AFTER | (state == MEMBER ? '}' : state & ~NEXT);
-        r->depth++;
-        level[1] = c + 2; /* the bracket that closes */
-    } else {
-        return other(r, token);
+    if (at < r->end) {
+        c = (unsigned char)*at;
+        token->text = at;
+        token->length = 1;
+        if (c == (state & ~AFTER)) {
+            r->at = at + 1;
+            r->state = r->levels[--r->depth];
+            return c;
+        }
+        if ((c | 0x20) == '{' && !(state & (AFTER | NAME)) &&
+            r->depth < JSON_DEPTH_MAX) {
+            r->at = at + 1;
+            r->state = c + 2; /* the bracket that closes */
+            r->levels[++r->depth] = AFTER + c + 2;
+            return c;
+        }
     }
-    token->text = r->text + at;
-    token->length = 1;
-    r->at = at + 1;
-    return token->type = c;
+    r->at = at;
+    r->state = state;
+    return other(r, token);
 }
 
 void json_start(struct json_reader *r, char *text, size_t length)
 {
-    r->at = 0;
+    r->at = text;
+    r->end = text + length;
+    r->state = VALUE;
     r->depth = 0;
-    r->levels[0] = TOP;
-    r->text = text;
-    r->length = length;
+    r->levels[0] = DONE;
 }
 
 int json_object(struct json_reader *r, char *text, size_t length)
@@ -358,17 +360,18 @@ int json_member(struct json_reader *r, struct json_token *name,
                 struct json_token *value)
 {
     struct json_token inner;
-    int depth = r->depth, rc = json_next(r, name);
+    unsigned depth = r->depth;
+    int rc = json_next(r, name);
 
     if (rc == JSON_OBJECT_END)
         rc = json_next(r, name);
     if (rc <= 0)
         return rc;
-    rc = json_next(r, value);
+    value->type = rc = json_next(r, value);
     while (rc > 0 && r->depth > depth)
         rc = json_next(r, &inner);
     if (value->type == JSON_OBJECT || value->type == JSON_ARRAY)
-        value->length = (size_t)(r->text + r->at - value->text);
+        value->length = (size_t)(r->at - value->text);
     return rc < 0 ? rc : 1;
 }
 
@@ -381,9 +384,9 @@ size_t json_decode(const struct json_token *string, char *out)
     char *to = out;
 
     json_start(&r, string->text, string->length);
-    while (r.at < r.length) {
-        if (r.text[r.at] != '\\') {
-            *to++ = r.text[r.at++];
+    while (r.at < r.end) {
+        if (*r.at != '\\') {
+            *to++ = *r.at++;
             high = 0;
             continue;
         }

@@ -10,8 +10,8 @@
  * - A token points into the caller's text, which must outlive it. Nothing is
  *   copied until json_decode() is asked to.
  * - Results: > 0 a token, 0 the end, < 0 an enum json_error. After an error
- *   `at` of the reader is the byte offset where the text stops being JSON,
- *   and the reader is not to be used again.
+ *   `at` of the reader is where the text stops being JSON, and the reader is
+ *   not to be used again.
  * - Accepted is what the grammar accepts, encoded in valid UTF-8 (RFC 3629).
  *   An escaped lone surrogate (\ud800) is grammatical: it decodes to U+FFFD.
  */
@@ -51,23 +51,23 @@ enum json_type {
 /* A slice of the text. A string or name is given without its quotes and
  * still escaped; a number verbatim. */
 struct json_token {
-    int type;
+    int type; /* of the value of a member: see json_member() */
     char *text;
     size_t length;
 };
 
 struct json_reader {
-    char *text;
-    size_t length;
-    size_t at;
-    int depth;
-    int levels[JSON_DEPTH_MAX + 1]; /* what may come in each */
+    char *at; /* the next byte */
+    char *end;
+    int state; /* what may come */
+    unsigned depth;
+    int levels[JSON_DEPTH_MAX + 1]; /* and behind a value in each level */
 };
 
 /* Starts reading `length` bytes. */
 void json_start(struct json_reader *r, char *text, size_t length);
 
-/* The next token: its type, 0 after the one value that a text holds (and
+/* The next token; gives its type, 0 after the one value that a text holds (and
  * white space), or an error. */
 int json_next(struct json_reader *r, struct json_token *token);
 

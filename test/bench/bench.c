@@ -789,7 +789,7 @@ static void bulk(void)
     struct work w;
 
     meet(option.work, &bare, &event, 0, 0);
-    w = measure(&bare, &event, rounds(20, 2), 1);
+    w = measure(&bare, &event, rounds(60, 2), 1);
     to_speed(&w.time, 200);
     row("200 MiB in chunks of 64 KiB", "MiB/s", &w.time, 1, -0.95);
     free(event.bytes);
@@ -952,7 +952,7 @@ static void pacing(void)
     double drifted;
 
     meet(option.bootstrap, &bare, &event, 0, PACE_NS);
-    median.n = late.n = end.n = rounds(4, 2);
+    median.n = late.n = end.n = rounds(9, 2);
     for (int i = 0; i < median.n; i++) {
         lateness(&product, &paced, words, ours);
         lateness(&bare, &paced, words, floors);

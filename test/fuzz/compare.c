@@ -98,6 +98,7 @@ int compare_json(const char *text, size_t length,
     enum json_verdict verdict;
     char *copy = malloc(length + (length == 0));
     uint64_t tokens = 0;
+    size_t at;
     int rc, same;
 
     if (!copy)
@@ -108,15 +109,16 @@ int compare_json(const char *text, size_t length,
         tokens = json_reference_token(tokens, (enum json_kind)rc,
                                       (size_t)(t.text - copy),
                                       (size_t)(t.text - copy) + t.length);
+    at = (size_t)(r.at - copy);
     verdict = rc == 0            ? REFERENCE_ACCEPT
               : rc == JSON_DEPTH ? REFERENCE_DEEP
                                  : REFERENCE_REJECT;
-    same = verdict == want->verdict && r.at == want->at &&
+    same = verdict == want->verdict && at == want->at &&
            tokens == want->tokens && memcmp(copy, text, length) == 0;
     if (!same)
         printf("json_next() of %zu bytes: %d at %zu; the reference: %d at "
                "%zu; tokens %s\n",
-               length, (int)verdict, r.at, (int)want->verdict, want->at,
+               length, (int)verdict, at, (int)want->verdict, want->at,
                tokens == want->tokens ? "agree" : "differ");
     free(copy);
     return same;

@@ -79,12 +79,13 @@ static void check_tokens(char *text, size_t length)
 {
     struct json_reader r;
     struct json_token t;
+    int rc;
 
     json_start(&r, text, length);
-    while (json_next(&r, &t) > 0) {
-        if (t.type == JSON_NAME || t.type == JSON_STRING)
+    while ((rc = json_next(&r, &t)) > 0) {
+        if (rc == JSON_NAME || rc == JSON_STRING)
             check_string(&t);
-        if (t.type == JSON_NUMBER)
+        if (rc == JSON_NUMBER)
             check_number(t);
     }
 }
@@ -93,12 +94,13 @@ static void check_tokens(char *text, size_t length)
 static int next_whole(struct json_reader *r, struct json_token *t)
 {
     struct json_token inner;
-    int depth = r->depth, rc = json_next(r, t);
+    unsigned depth = r->depth;
+    int rc = t->type = json_next(r, t);
 
     while (rc > 0 && r->depth > depth)
         rc = json_next(r, &inner);
     if (rc > 0 && (t->type == JSON_OBJECT || t->type == JSON_ARRAY))
-        t->length = (size_t)(r->text + r->at - t->text);
+        t->length = (size_t)(r->at - t->text);
     return rc;
 }
 
@@ -125,7 +127,7 @@ static void check_members(char *text, size_t length,
         EXPECT(value.type == JSON_STRING || accepted(value.text, value.length));
     }
     EXPECT((rc == 0) == (want->verdict == REFERENCE_ACCEPT));
-    EXPECT(members.at == want->at);
+    EXPECT((size_t)(members.at - text) == want->at);
 }
 
 /* No object or array is whole before its last bracket. */
