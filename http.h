@@ -241,10 +241,10 @@ int http_post_error(struct http_stream *s);
  * The handler
  *
  * One file with two functions, handler_init() and handler_invoke(), and a text,
- * handler_options. It sees this section and json.h. Without a C library (plain `make` on Linux) it may
- * call the functions of both headers, and these: clock_gettime, close, getenv,
- * memchr, memcmp, memcpy, memmove, memset, nanosleep, openat, read, strcmp,
- * strlen, write.
+ * handler_options. It sees this section and json.h. Without a C library (plain
+ * `make` on Linux) it may call the functions of both headers, and these:
+ * clock_gettime, close, getenv, memchr, memcmp, memcpy, memmove, memset,
+ * nanosleep, openat, read, strcmp, strlen, write.
  * `make HOSTED=1` gives it a whole C library.
  */
 
@@ -259,7 +259,8 @@ struct invocation {
 /* What else came with the event, each a header of Lambda's answer to GET /next:
  * Lambda-Runtime-Invoked-Function-Arn, Lambda-Runtime-Trace-Id,
  * Lambda-Runtime-Client-Context, Lambda-Runtime-Cognito-Identity,
- * Lambda-Runtime-Aws-Tenant-Id, and what may be new. "" when it did not come. */
+ * Lambda-Runtime-Aws-Tenant-Id, and what may be new. "" when it did not come.
+ */
 const char *http_event_field(const struct invocation *in, const char *name);
 
 /* The options of the handler in runs by hand, as `--help` is to show them, a

@@ -77,6 +77,10 @@ else
         (cd $dir && rm -f function.zip &&
             MAKEFLAGS= make -s CFLAGS=-Os LDFLAGS= zip >/dev/null)
         for file in bootstrap function.zip; do
+            if [ $file = function.zip ] && ! command -v advzip >/dev/null; then
+                skip "the README's hash of function.zip: no advzip here"
+                continue
+            fi
             ok "the README's hash of $file" \
                 grep -qF "$(sha256sum $dir/$file | cut -c 1-64)  $file" README.md
         done

@@ -236,8 +236,8 @@ static void test_tokens(void)
         got[0] = '\0';
         while ((rc = json_next(&r, &t)) > 0)
             n += (size_t)snprintf(got + n, sizeof got - n, "%s%s(%.*s)",
-                                  n ? " " : "", type_name(rc),
-                                  (int)t.length, t.text);
+                                  n ? " " : "", type_name(rc), (int)t.length,
+                                  t.text);
         CHECK_TEXT(got, cases[i].tokens);
         CHECK_INT(rc, 0);
         CHECK_INT(json_next(&r, &t), 0);
