@@ -564,7 +564,6 @@ SYSTEM_CALL(setsockopt, __NR_setsockopt);
 SYSTEM_CALL(socket, __NR_socket);
 SYSTEM_CALL(write, __NR_write);
 SYSTEM_CALL(writev, __NR_writev);
-SYSTEM_CALL(kernel_ppoll, __NR_ppoll);
 SYSTEM_CALL(kernel_sigaction, __NR_rt_sigaction);
 
 /* POSIX's convention: -1, and in errno what the kernel gives as -errno. */
@@ -589,17 +588,22 @@ __attribute__((used)) void kernel_start(long *stack)
     _exit(main((int)*stack, argv));
 }
 
-int kernel_ppoll(struct pollfd *fds, nfds_t count, struct timespec *timeout,
-                 const void *signals, size_t size);
 int kernel_sigaction(int signal, const void *action, void *old, size_t size);
 
-/* arm64 has no poll. */
+#ifdef __NR_poll /* arm64 has none */
+SYSTEM_CALL(poll, __NR_poll);
+#else
+SYSTEM_CALL(kernel_ppoll, __NR_ppoll);
+int kernel_ppoll(struct pollfd *fds, nfds_t count, struct timespec *timeout,
+                 const void *signals, size_t size);
+
 int poll(struct pollfd *fds, nfds_t count, int timeout_ms)
 {
     struct timespec t = {timeout_ms / 1000, timeout_ms % 1000 * 1000000L};
 
     return kernel_ppoll(fds, count, timeout_ms < 0 ? NULL : &t, NULL, 0);
 }
+#endif
 
 /* For actions that never return: the kernel's way back is not provided. */
 int sigaction(int signal, const struct sigaction *action, struct sigaction *old)

@@ -656,6 +656,8 @@ static const struct {
     CALL("end", exit_group),    CALL("file", openat),
 #ifdef SYS_poll
     CALL("poll", poll),
+#else
+    {"poll", "poll", SYS_ppoll}, /* arm64 has no other */
 #endif
 };
 

@@ -19,6 +19,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -28,6 +29,12 @@
 #define INTERRUPTED "inject=connect:error=EINTR:when=1"
 /* Most of a run is waiting. */
 #define WORKERS 8
+
+#ifdef SYS_poll
+#define POLL "poll("
+#else
+#define POLL "ppoll("
+#endif
 
 /* The calls that a run makes, as they begin in a trace. */
 static const struct {
@@ -42,7 +49,7 @@ static const struct {
      FATAL,
      {"error=EINTR", "error=ECONNREFUSED", "error=ETIMEDOUT"}},
     {"setsockopt(", HARMLESS, {"error=ENOMEM"}},
-    {"ppoll(", HARMLESS, {"error=EINTR", "error=ENOMEM"}},
+    {POLL, HARMLESS, {"error=EINTR", "error=ENOMEM"}},
     {"read(", HARMLESS, {"error=EINTR"}},
     {"read(", FATAL, {"error=ECONNRESET", "error=ETIMEDOUT", "retval=0"}},
     {"writev(", HARMLESS, {"error=EINTR"}},
