@@ -21,11 +21,11 @@
 enum format { JSON, TEXT, SSE };
 
 /* The members that count, of an event, of its query or of its body. */
-enum { CONTEXT, QUERY, BODY, BASE64, DELAY, FORMAT, SENTENCE, MEMBERS };
+enum { DELAY, FORMAT, SENTENCE, CONTEXT, QUERY, BODY, BASE64, MEMBERS };
 
 static const char member_names[] =
-    "requestContext\0queryStringParameters\0body\0isBase64Encoded\0"
-    "delay\0format\0sentence\0";
+    "delay\0format\0sentence\0"
+    "requestContext\0queryStringParameters\0body\0isBase64Encoded\0";
 
 const char handler_options[] =
     "Options of this handler; they count over the event:\n"
