@@ -386,14 +386,23 @@ static void begin(struct job *j, struct http_stream *out)
     find_defaults(j);
 }
 
+/* Takes the value of an option, which may be none. What is not UTF-8 becomes a
+ * question mark for each byte: elsewhere the reader of JSON has seen to it. */
 static void give(int member, int type, char *value)
 {
-    struct json_token given_value = {.type = type, .text = value};
+    struct json_token rest = {type, value, value ? strlen(value) : 0};
+    uint32_t c;
+    size_t n;
 
-    if (!value)
-        return;
-    given_value.length = strlen(value);
-    given[member] = given_value;
+    if (value)
+        given[member] = rest;
+    for (; rest.length > 0; rest.text += n, rest.length -= n) {
+        n = json_utf8(rest.text, rest.length, &c);
+        if (n > 0)
+            continue;
+        *rest.text = '?';
+        n = 1;
+    }
 }
 
 int handler_init(struct http_stream *out, char **options)

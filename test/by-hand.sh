@@ -188,6 +188,9 @@ run 'a value with a sign of equality' 0 --delay=0 --format=text --sentence=a=b
 echo 'a=b' | out
 run 'an empty value' 0 --delay=0 --format=text --sentence=
 echo | out
+run 'an option that is not UTF-8' 0 --delay=0 --format=text \
+    --sentence "$(printf 'a\377b \303\251 \303')"
+printf 'a?b \303\251 ?\n' | out
 words=$(head -c 100000 /dev/zero | tr '\0' w)
 run 'a long option' 0 --delay 0 --format text --sentence "$words"
 echo "$words" | out
