@@ -267,7 +267,7 @@ static void settle(struct runtime *r, const char *what, const char *id,
         fault(r, what, id, rc);
 }
 
-/* What the message brings, or a run by hand. */
+/* The invocation that a message brings. */
 static struct invocation describe(const struct http_message *m, const char *id)
 {
     return (struct invocation){.request_id = id,
@@ -342,7 +342,9 @@ static const char usage[] =
 
 static int print_usage(int fd)
 {
-    return print(fd, usage) + print(fd, handler_options);
+    int rc = print(fd, usage);
+
+    return print(fd, handler_options) | rc;
 }
 
 _Noreturn static void usage_error(const char *what, const char *wrong)
@@ -352,61 +354,54 @@ _Noreturn static void usage_error(const char *what, const char *wrong)
     _exit(2);
 }
 
-/* Whether a text describes the option whose name is these `length` bytes. */
-static int describes(const char *text, const char *name, size_t length)
+/* Options are "--name=value" or "--name value": where the name ends. */
+static char *name_end(char *option)
 {
-    size_t n;
-
-    for (; *text != '\0'; text++) {
-        for (n = 0; n < length && text[n] == name[n]; n++)
-            continue;
-        if (n == length && text[n] == ' ')
-            return 1;
-    }
-    return 0;
+    while (*option != '=' && *option != '\0')
+        option++;
+    return option;
 }
 
-/* Options are "--name value" or "--name=value". */
-static size_t name_length(const char *option)
+static void check_form(char **options)
 {
-    return http_span(option, "az--");
-}
-
-static void check_options(char **options)
-{
-    size_t n;
-    char end;
-
     for (; *options; options++) {
         if (strcmp(*options, "--help") == 0)
             _exit(print_usage(1));
         if (strcmp(*options, "--version") == 0)
             _exit(print(1, "rawstream " RAWSTREAM_VERSION "\n"));
-        n = name_length(*options);
-        end = (*options)[n];
-        if (!behind(*options, "--") || (end != '=' && end != '\0') ||
-            (!describes(usage, *options, n) &&
-             !describes(handler_options, *options, n)))
+        if (!behind(*options, "--"))
             usage_error(*options, "no such option");
-        if (end == '\0' && !*++options)
+        if (*name_end(*options) == '\0' && !*++options)
             usage_error(options[-1], "needs a value");
     }
 }
 
+/* Their form has been checked. A plus for its first dash tells of each that was
+ * asked for. */
 char *http_option(char **options, const char *name)
 {
-    char *value = NULL, *end;
+    char *found = NULL, *option, *end, *value;
 
     for (; options && *options; options++) {
-        end = *options + name_length(*options);
-        if (behind(*options + 2, name) != end)
-            options += *end == '\0';
-        else if (*end == '\0')
-            value = *++options;
-        else
-            value = end + 1;
+        option = *options;
+        end = name_end(option);
+        value = *end ? end + 1 : *++options;
+        if (behind(option + 2, name) == end) {
+            *option = '+';
+            found = value;
+        }
     }
-    return value;
+    return found;
+}
+
+/* After all that are known have been asked for. */
+static void refuse_others(char **options)
+{
+    for (; *options; options++) {
+        if (**options == '-')
+            usage_error(*options, "no such option");
+        options += *name_end(*options) == '\0';
+    }
 }
 
 /* Reads the event; gives its length. */
@@ -434,20 +429,22 @@ static int run_by_hand(struct runtime *r, char **options)
     const char *file;
     int rc, status = 1;
 
-    check_options(options);
+    check_form(options);
     file = http_option(options, "event");
     http_format(&id_text, "local-test-%ld",
                 (long)(clock_ns(CLOCK_REALTIME) / 1000000000));
     http_message_start(&r->message, r->input);
     in = describe(&r->message, id);
-    memcpy(in.event, "{}", 2);
-    in.event_length = file ? read_event(in.event, file) : 2;
     http_start(&r->stream, NULL, id, "");
     rc = handler_init(&r->stream, options);
-    if (rc < 0 || r->stream.error < 0)
+    refuse_others(options);
+    if (rc < 0 || r->stream.error < 0) {
         status = 2;
-    else
+    } else {
+        memcpy(in.event, "{}", 2);
+        in.event_length = file ? read_event(in.event, file) : 2;
         rc = handler_invoke(&in, &r->stream);
+    }
     rc = conclude(&r->stream, rc);
     if (rc < 0)
         log_line("standard output", "", system_reason(errno));

@@ -2,7 +2,7 @@
  * handler.c - the word streamer: a sentence, a word at a time
  *
  * Read it from the end: handler_invoke() is the whole story. A handler of your
- * own is a file with the same two functions, built with
+ * own is a file with the same functions and text, built with
  * `make HANDLER=path/to/mine.c`; the contract is the last section of http.h.
  */
 #include "http.h"
@@ -386,8 +386,8 @@ static void begin(struct job *j, struct http_stream *out)
     find_defaults(j);
 }
 
-/* Takes the value of an option, which may be none. What is not UTF-8 becomes a
- * question mark for each byte: elsewhere the reader of JSON has seen to it. */
+/* Takes the value of an option, which may be none. What is not UTF-8, which the
+ * reader of JSON refuses, becomes a question mark for each byte: it fits in. */
 static void give(int member, int type, char *value)
 {
     struct json_token rest = {type, value, value ? strlen(value) : 0};

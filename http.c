@@ -398,10 +398,13 @@ int http_parse(struct http_message *m)
 
 void http_append(struct http_text *t, const char *bytes, size_t length)
 {
+    struct http_stream *s = t->stream;
     size_t room;
 
+    if (s && s->error < 0)
+        return;
     while (length >= (room = t->size - t->length)) {
-        if (!t->stream || t->stream->error < 0) {
+        if (!s) {
             t->size = t->length; /* nothing fits from here on */
             return;
         }
@@ -409,7 +412,8 @@ void http_append(struct http_text *t, const char *bytes, size_t length)
         t->length += room - 1;
         bytes += room - 1;
         length -= room - 1;
-        (void)http_flush(t->stream);
+        if (http_flush(s) < 0)
+            return;
     }
     memcpy(t->bytes + t->length, bytes, length);
     t->length += length;

@@ -12,7 +12,7 @@
  * - Errors are sticky on a stream: after the first, each call gives it again
  *   and does nothing. A handler may check once, at its end.
  * - Pure functions take bytes and give bytes; only those of "Connection" and
- *   "Response stream" touch a socket.
+ *   "Response stream" touch a socket, and what adds to a stream's own text.
  * - Units are in names: _ms, _ns, _bytes. Sections are RFC 9112's unless named.
  */
 #ifndef HTTP_H
@@ -133,9 +133,10 @@ char *http_field(const struct http_message *m, const char *name, int *count);
  * Pure functions
  */
 
-/* Text being composed, always a string. What does not fit is left out whole,
- * and so is all that follows: `size` is then `length`. A stream's own text does
- * not fill: a chunk of it leaves instead, until the stream has an error. */
+/* Text being composed, a string once something was added. What does not fit is
+ * left out whole, and so is all that follows: `size` is then `length`. Of a
+ * stream's own text a chunk leaves instead; behind an error it takes no more.
+ */
 struct http_text {
     char *bytes;
     size_t size; /* with room for the NUL */
@@ -241,7 +242,8 @@ int http_post_error(struct http_stream *s);
  * The handler
  *
  * One file with two functions, handler_init() and handler_invoke(), and a text,
- * handler_options. It sees this section and json.h. Without a C library (plain
+ * handler_options. It sees this section, http_append() and http_format() above,
+ * and json.h. Without a C library (plain
  * `make` on Linux) it may call the functions of both headers, and these:
  * clock_gettime, close, getenv, memchr, memcmp, memcpy, memmove, memset,
  * nanosleep, openat, read, strcmp, strlen, write.
@@ -263,19 +265,18 @@ struct invocation {
  */
 const char *http_event_field(const struct invocation *in, const char *name);
 
-/* The options of the handler in runs by hand, as `--help` is to show them, a
- * line each: "  --name VALUE    what it does\n". A name is of small letters and
- * dashes; one that is not here is refused. */
+/* What `--help` says of the handler's options in runs by hand, as lines like
+ * "  --name VALUE    what it does\n"; "" when it has none. */
 extern const char handler_options[];
 
 /* Called once, before the first event. 0, or http_fail(out, ...), the only
  * call that `out` takes here: the process then reports and ends. By hand that
- * is taken for a wrong option, and the usage follows. `options` is for
- * http_option(). */
+ * is taken for a wrong option, and the usage follows. */
 int handler_init(struct http_stream *out, char **options);
 
-/* The value of an option, of one given twice the last; NULL when it was not
- * given, and in Lambda. Kept until the end of the process. */
+/* For handler_init(): the value of an option, of one given twice the last; NULL
+ * when it was not given, and in Lambda. It is kept. An option of a run by hand
+ * that is not asked for is refused. */
 char *http_option(char **options, const char *name);
 
 /* Called for each event. 0, or < 0 for a failure; http_fail() names it. Before

@@ -51,7 +51,7 @@ enum json_type {
 /* A slice of the text. A string or name is given without its quotes and
  * still escaped; a number verbatim. */
 struct json_token {
-    int type; /* of the value of a member: see json_member() */
+    int type; /* of a member's value; json_next() gives it as its result */
     char *text;
     size_t length;
 };
@@ -78,7 +78,7 @@ int json_object(struct json_reader *r, char *text, size_t length);
 /* The next member of the object begun: 1, 0 at the object's end, which must
  * also be the end of the text, or an error. A `value` that is an object or
  * array is passed over whole: its slice covers it, brackets included, and can
- * be read by a reader of its own. */
+ * be read by a reader of its own. Its `type` is set, that of `name` is not. */
 int json_member(struct json_reader *r, struct json_token *name,
                 struct json_token *value);
 

@@ -160,12 +160,17 @@ for delay in -1 900.0000000001 x .5 inf 0x1 ''; do
     run "--delay '$delay'" 2 --delay "$delay"
     refused '{"errorMessage":"delay must be a number from 0 to 900","errorType":"Function.InvalidOption","stackTrace":[]}'
 done
+run 'a wrong option, and no event' 2 --event $dir/none --delay x
+refused '{"errorMessage":"delay must be a number from 0 to 900","errorType":"Function.InvalidOption","stackTrace":[]}'
 run 'the largest delay' 0 --delay 900 --sentence one
 run '--format xml' 2 --format xml
 refused '{"errorMessage":"format must be \"json\", \"text\" or \"sse\"","errorType":"Function.InvalidOption","stackTrace":[]}'
-for option in --delays --dela --delay0 --delay1=1 --event- --help= --HELP -delay \
-    delay -- --= - '' seconds 'number from'; do
+for option in --delays --dela --delay0 --event- --HELP -delay delay -- - '' seconds; do
     run "the option $option" 2 --sentence=x "$option" 1
+    refused "rawstream: $option: no such option"
+done
+for option in --delay1=1 --help= --=; do
+    run "the option $option" 2 --delay x $option --format text
     refused "rawstream: $option: no such option"
 done
 run '--format json' 0 --format json --delay 0 --sentence ' '
@@ -224,6 +229,9 @@ $emulator "$bootstrap" --delay 0 >&- 2>/dev/null
 echo $? >$dir/status
 echo 1 >$dir/expected
 same 'a closed standard output' $dir/status
+$emulator "$bootstrap" --help >&- 2>/dev/null
+echo $? >$dir/status
+same '--help, and a closed standard output' $dir/status
 { $emulator "$bootstrap" --delay 0.2 2>/dev/null; echo $? >$dir/status; } | head -n 1 >$dir/out
 echo 1 >$dir/expected
 same 'a reader that leaves' $dir/status
@@ -234,6 +242,8 @@ run 'another handler has options of its own' 2 --fail 'no strings'
 refused "$refusal"
 run 'and not those of handler.c' 2 --delay 1
 refused 'rawstream: --delay: no such option'
+run 'nor one that is only mentioned' 2 --other 1
+refused 'rawstream: --other: no such option'
 run 'the usage tells' 0 --help
 [ "$(grep -c -e --fail -e --delay $dir/out)" = 1 ]
 echo $? >$dir/status

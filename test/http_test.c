@@ -2488,6 +2488,7 @@ static void test_trailers(void)
     CHECK_INT(http_write(&stream, "a", 1), 0);
     CHECK_INT(gather(&stream, "b", 1), 0);
     fail("Function.X", "{}");
+    CHECK_INT(gather(&stream, "late", 4), HTTP_FAILED);
     calls(WRITEV);
     CHECK_INT(http_end(&stream), 0);
     CHECK_INT(calls(WRITEV), 1);

@@ -114,7 +114,8 @@ static void sleep_and_look(struct http_stream *out, int ms)
     (void)http_look(out);
 }
 
-const char handler_options[] = "  --fail TEXT     fails to begin\n";
+const char handler_options[] =
+    "  --fail TEXT     fails to begin, as no --other option does\n";
 
 int handler_init(struct http_stream *out, char **options)
 {
