@@ -54,11 +54,6 @@ static int hex(int c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-static int visible(int c)
-{
-    return c >= ' ' && c <= '~';
-}
-
 /* The length of `prefix` when `text` begins with it, in any case; else 0. */
 static size_t match(const char *text, const char *prefix)
 {
@@ -188,7 +183,7 @@ static int read_line(struct http_message *m)
     for (;; n++) {
         after_cr = n > 0 && line[n - 1] == '\r';
         if (!after_cr)
-            while (n < end && visible(line[n]))
+            while (n < end && line[n] >= ' ' && line[n] <= '~')
                 n++;
         m->at = m->line + n;
         if (n == length)
