@@ -29,9 +29,9 @@
  * fewest pages. */
 struct runtime {
     int faults; /* in a row */
-    struct http_stream stream;
-    struct http_message message;
     struct http_connection connection;
+    struct http_message message;
+    struct http_stream stream;
     char input[HTTP_MESSAGE_BYTES_MAX];
 };
 

@@ -318,7 +318,7 @@ int json_next(struct json_reader *r, struct json_token *token)
         if (c == (state & ~AFTER)) {
             r->at = at + 1;
             r->state = r->levels[--r->depth];
-            return c;
+            return *at; /* c; for which gcc would jump to the other return */
         }
         if ((c | 0x20) == '{' && !(state & (AFTER | NAME)) &&
             r->depth < JSON_DEPTH_MAX) {
