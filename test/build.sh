@@ -10,7 +10,7 @@ same() { cmp -s "$1" "$2"; }
 
 copy() {
     rm -rf "$1" && mkdir -p "$1/test"
-    cp -R Makefile ./*.c ./*.h "$1" && cp test/hello.c test/deep.mk "$1/test"
+    cp -R Makefile ./*.c ./*.h "$1" && cp test/hello.c test/*.mk "$1/test"
 }
 # Whether make, in the copy, runs the compiler.
 builds() {
