@@ -495,6 +495,7 @@ int main(int argc, char **argv)
  * arm64; the numbers come from the kernel's headers, the prototypes from the
  * C library's, of which not a byte is linked.
  */
+#include <elf.h>
 #include <poll.h>
 #include <sys/syscall.h>
 
@@ -574,6 +575,33 @@ __attribute__((used)) long kernel_result(long value)
     return -1;
 }
 
+/* Named by the linker: where the kernel has put the program, and tables in it.
+ * Hidden names are reached without a relocation. */
+#define LINKER_NAMES __attribute__((visibility("hidden")))
+LINKER_NAMES extern const char __ehdr_start[];
+LINKER_NAMES extern const Elf64_Dyn _DYNAMIC[];
+LINKER_NAMES extern void (*const __init_array_start[])(void);
+LINKER_NAMES extern void (*const __init_array_end[])(void);
+
+/* The program may lie at any address. A pointer in static data, as in a
+ * handler's table of names, is an offset until that address is added. The
+ * build refuses relocations of any other kind. */
+static void relocate(void)
+{
+    const uintptr_t base = (uintptr_t)__ehdr_start;
+    const Elf64_Rela *r = NULL, *end;
+    size_t size = 0;
+
+    for (const Elf64_Dyn *d = _DYNAMIC; d->d_tag != DT_NULL; d++) {
+        if (d->d_tag == DT_RELA)
+            r = (const Elf64_Rela *)(base + d->d_un.d_ptr);
+        if (d->d_tag == DT_RELASZ)
+            size = d->d_un.d_val;
+    }
+    for (end = r + size / sizeof *r; r < end; r++)
+        *(uintptr_t *)(base + r->r_offset) = base + (uintptr_t)r->r_addend;
+}
+
 void kernel_start(long *stack);
 
 /* The kernel leaves on the stack: argc, argv, NULL, the environment, NULL. */
@@ -581,7 +609,10 @@ __attribute__((used)) void kernel_start(long *stack)
 {
     char **argv = (char **)(stack + 1);
 
+    relocate();
     environment = argv + *stack + 1;
+    for (size_t i = 0; __init_array_start + i < __init_array_end; i++)
+        __init_array_start[i](); /* constructors of C++ */
     _exit(main((int)*stack, argv));
 }
 
