@@ -39,9 +39,9 @@ $(B)/test/http_test: test/http_test.c test/outcome.h test/unit.h http.c http.h b
 	@mkdir -p $(@D)
 	$(CHECKED) $(WRAPPED) -o $@ test/http_test.c http.c $(LDFLAGS)
 
-build/test/lambda_test: test/lambda_test.c
+build/test/lambda_test: test/lambda_test.c $(wildcard test/lambda_test/*)
 	@mkdir -p $(@D)
-	$(NATIVE) $(CFLAGS) $(C11) -o $@ $< $(LDFLAGS)
+	$(NATIVE) $(CFLAGS) $(C11) -o $@ $(filter %.c,$^) $(LDFLAGS)
 
 build/test/wire: test/wire.c
 	@mkdir -p $(@D)

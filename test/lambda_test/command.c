@@ -1,0 +1,162 @@
+/* The command line, --invoke and --wire. */
+#define _DEFAULT_SOURCE
+#include "tests.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static void test_direct(void)
+{
+    static const struct {
+        const char *event, *output, *log;
+        int status;
+    } cases[] = {
+        {"{\"do\":\"words\"}", "one two three", "REPORT RequestId: ", 0},
+        {"{\"do\":\"trailers\"}", "part", "Function.Oh: {\"a\":1}", 1},
+        {"{\"do\":\"error\"}", "", "Function.Bad: {\"errorType\":\"E\"", 1},
+        {"{\"do\":\"exit7\"}", "", "exit status 7", 1},
+        {"@/dev/null", "", "is not JSON", 2},
+        {"{\"do\"", "", "EVENT is not JSON", 2},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct bytes out = {0};
+        struct lambda l;
+
+        start(&l, "good", "--invoke", cases[i].event, END);
+        read_output(&l, &out);
+        check(cases[i].event, await_end(&l) == cases[i].status, l.log.data);
+        check(cases[i].event, strcmp(out.data, cases[i].output) == 0, out.data);
+        check(cases[i].event, strstr(l.log.data, cases[i].log) != NULL,
+              l.log.data);
+        release(&out);
+        discard_lambda(&l);
+    }
+}
+
+static void test_direct_forwarding(void)
+{
+    struct bytes out = {0};
+    struct lambda l;
+    char piece[16];
+    ssize_t n;
+
+    (void)unlink(gate);
+    start(&l, "good", "--env", "GATE", "--invoke", "{\"do\":\"gate\"}", END);
+    n = read(l.out_fd, piece, sizeof piece);
+    check("--invoke: each chunk at once",
+          n == 5 && memcmp(piece, "first", 5) == 0, "");
+    open_gate();
+    read_output(&l, &out);
+    check("--invoke: and the rest", strcmp(out.data, "second") == 0, out.data);
+    check("--invoke: exit status", await_end(&l) == 0, l.log.data);
+    release(&out);
+    discard_lambda(&l);
+}
+
+static void expect_usage(const char *name, const char *option,
+                         const char *value, int status, const char *log)
+{
+    struct bytes out = {0};
+    struct lambda l;
+
+    start(&l, "good", option, value, END);
+    read_output(&l, &out);
+    check(name, await_end(&l) == status, l.log.data);
+    check(name, is_like(status == 0 ? out.data : l.log.data, log),
+          status == 0 ? out.data : l.log.data);
+    release(&out);
+    discard_lambda(&l);
+}
+
+static void test_command_line(void)
+{
+    struct lambda l, second;
+    char port[32];
+
+    expect_usage("--help", "--help", NULL, 0, "usage: ~--wire~");
+    expect_usage("--version", "--version", NULL, 0, "lambda ~.~.~\n");
+    expect_usage("a wrong port", "--port", "70000", 2,
+                 "lambda: --port must be ~\"70000\"\nusage: ~");
+    expect_usage("a wrong time limit", "--timeout=0", NULL, 2,
+                 "lambda: --timeout must be ~\nusage: ~");
+    expect_usage("an unknown option", "--what", NULL, 2,
+                 "lambda: there is no option \"--what\"\nusage: ~");
+    expect_usage("a missing value", "--env", NULL, 2, "lambda: ~\nusage: ~");
+    start(&l, "good", PORTS, END);
+    if (is_up(&l)) {
+        (void)snprintf(port, sizeof port, "%u", l.port);
+        start(&second, "good", "--port", port, "--runtime-api=127.0.0.1:0",
+              END);
+        check("a busy port", await_end(&second) == 1, second.log.data);
+        check("a busy port: one line",
+              is_like(second.log.data, "lambda: cannot listen on ~: ~\n") &&
+                  strchr(second.log.data, '\n')[1] == '\0',
+              second.log.data);
+        discard_lambda(&second);
+        (void)snprintf(port, sizeof port, "127.0.0.1:%u", l.api_port);
+        start(&second, "good", "--port", "0", "--runtime-api", port, END);
+        check("a busy port for the Runtime API", await_end(&second) == 1,
+              second.log.data);
+        discard_lambda(&second);
+        stop(&l);
+    }
+}
+
+static void test_wire(void)
+{
+    static const char *const rows[] = {
+        (" > GET /2018-06-01/runtime/invocation/next HTTP/1.1\\r\\n ~"
+         " request line, RFC 9112 §3\n"),
+        " < HTTP/1.1 200 OK\\r\\n ~ status line, RFC 9112 §4\n",
+        " < {\"do\":\"trailers\"} ~ message body, RFC 9112 §6\n",
+        " > Transfer-Encoding: chunked\\r\\n ~ RFC 9112 §6.1\n",
+        " > 4\\r\\n ~ chunk size: 4, RFC 9112 §7.1\n",
+        " > part ~ chunk data, RFC 9112 §7.1\n",
+        " > \\r\\n ~ end of the chunk\n",
+        " > 0\\r\\n ~ last chunk, RFC 9112 §7.1\n",
+        (" > " TYPE_T ": Function.Oh\\r\\n ~ trailer; Lambda: ~\n"),
+        " > \\r\\n ~ end of the chunked body, RFC 9112 §7.1\n",
+        " < HTTP/1.1 202 Accepted\\r\\n ~",
+        " < {\"status\":\"OK\"}\\n ~",
+    };
+    struct bytes out = {0};
+    struct lambda l;
+    const char *at;
+
+    start(&l, "good", "--wire", "--invoke", "{\"do\":\"trailers\"}", END);
+    read_output(&l, &out);
+    (void)await_end(&l);
+    at = l.log.data;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char pattern[256];
+        bool found = false;
+
+        while (!found && at != NULL && *at != '\0') {
+            const char *end = strchr(at, '\n');
+            size_t size = end == NULL ? strlen(at) : (size_t)(end - at) + 1;
+            char *line = strndup(at, size);
+
+            (void)snprintf(pattern, sizeof pattern, "~%s", rows[i]);
+            found = is_like(line, pattern);
+            free(line);
+            at += size;
+        }
+        check(rows[i], found, l.log.data);
+    }
+    check("no colour where there is no terminal",
+          strchr(l.log.data, '\033') == NULL, "");
+    release(&out);
+    discard_lambda(&l);
+}
+
+void test_command(void)
+{
+    test_command_line();
+    test_direct();
+    test_direct_forwarding();
+    test_wire();
+}

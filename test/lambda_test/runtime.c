@@ -1,0 +1,610 @@
+/* The runtimes that the tests start: each speaks the Runtime API in raw bytes
+ * and does what the event tells it to. That stands in "do", or in the path of a
+ * Function URL request. A runtime that makes mistakes puts the replies to them
+ * into its response, so that the test can compare them. */
+#define _DEFAULT_SOURCE
+#include "harness.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct runtime {
+    struct stream api;
+    char host[64];
+    unsigned port;
+    struct message next; /* the reply that brought the event */
+    char id[128];
+    bool reconnects;
+};
+
+static void say(struct runtime *r, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+static void say(struct runtime *r, const char *format, ...)
+{
+    char text[16384];
+    va_list args;
+
+    va_start(args, format);
+    (void)vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    (void)stream_send(&r->api, text, strlen(text));
+}
+
+static void say_chunk(struct runtime *r, const void *data, size_t size)
+{
+    struct bytes b = {0};
+
+    append_format(&b, "%zx\r\n", size);
+    append(&b, data, size);
+    append(&b, "\r\n", 2);
+    (void)stream_send(&r->api, b.data, b.size);
+    release(&b);
+}
+
+static void start_response(struct runtime *r, const char *fields)
+{
+    say(r,
+        "POST " API "/invocation/%s/response HTTP/1.1\r\nHost: x\r\n" CHUNKED
+        "%s\r\n",
+        r->id, fields);
+}
+
+/* The reply without its Date, as text of the response. */
+static void hear(struct runtime *r, struct bytes *out)
+{
+    struct message m;
+    char *date;
+
+    if (!read_message(&r->api, &m, false, PATIENCE_MS)) {
+        append_format(out, "(no reply)\n");
+        return;
+    }
+    date = strstr(m.head.data, "Date: ");
+    if (date != NULL) {
+        char *rest = strchr(date, '\n') + 1;
+
+        memmove(date, rest, strlen(rest) + 1);
+    }
+    append_format(out, "%s", m.head.data);
+    append(out, m.body.data, m.body.size);
+    message_free(&m);
+}
+
+static void end_response(struct runtime *r)
+{
+    struct message m;
+
+    say(r, "0\r\n\r\n");
+    if (!read_message(&r->api, &m, false, PATIENCE_MS) || m.status != 202) {
+        (void)fprintf(stderr, "fake runtime: no 202 but %d\n", m.status);
+        _exit(99);
+    }
+    message_free(&m);
+}
+
+static void respond(struct runtime *r, const void *data, size_t size)
+{
+    start_response(r, MODE "Content-Type: text/x-plain\r\n");
+    if (size > 0) {
+        say_chunk(r, data, size);
+    }
+    end_response(r);
+}
+
+static void do_echo(struct runtime *r)
+{
+    respond(r, r->next.body.data, r->next.body.size);
+}
+
+static void do_head(struct runtime *r)
+{
+    respond(r, r->next.head.data, r->next.head.size);
+}
+
+static void do_pid(struct runtime *r)
+{
+    char text[32];
+
+    (void)snprintf(text, sizeof text, "%ld", (long)getpid());
+    respond(r, text, strlen(text));
+}
+
+static void do_environment(struct runtime *r)
+{
+    extern char **environ;
+    struct bytes b = {0};
+
+    for (char **e = environ; *e != NULL; e++) {
+        append_format(&b, "%s\n", *e);
+    }
+    respond(r, b.data, b.size);
+    release(&b);
+}
+
+static void do_words(struct runtime *r)
+{
+    start_response(r, MODE);
+    say_chunk(r, TEXT("one "));
+    say_chunk(r, TEXT("two "));
+    say_chunk(r, TEXT("three"));
+    end_response(r);
+}
+
+/* The test has a limit on how long it waits for what comes behind. */
+static void await_gate(void)
+{
+    const char *path = getenv("GATE");
+
+    while (path != NULL && access(path, F_OK) != 0) {
+        pause_ms(5);
+    }
+}
+
+static void do_gate(struct runtime *r)
+{
+    start_response(r, MODE);
+    say_chunk(r, TEXT("first"));
+    await_gate();
+    say_chunk(r, TEXT("second"));
+    end_response(r);
+}
+
+static void do_empty(struct runtime *r)
+{
+    respond(r, "", 0);
+}
+
+#define WITH_PRELUDE(name, text)     \
+    {                                \
+        name, text, sizeof(text) - 1 \
+    }
+
+static const struct {
+    const char *name, *text;
+    size_t size;
+} preludes[] = {
+    WITH_PRELUDE("prelude-good",
+                 "{\"statusCode\":201,\"headers\":{\"content-type\":\"text/x\","
+                 "\"Connection\":\"close\",\"Transfer-Encoding\":\"gzip\","
+                 "\"Content-Length\":\"3\",\"X-A\":\"\\u0041\"},"
+                 "\"cookies\":[\"a=1\",\"b=2\"],"
+                 "\"multiValueHeaders\":{\"X-B\":[\"1\",\"2\"]}}" NULS "body"),
+    WITH_PRELUDE("prelude-alone", "{\"headers\":{\"x-only\":\"1\"}}" NULS),
+    WITH_PRELUDE("prelude-204", "{\"statusCode\":204}" NULS),
+    WITH_PRELUDE("prelude-control",
+                 "{\"headers\":{\"X\":\"\\n\"}}" NULS "body"),
+    WITH_PRELUDE("prelude-short", "{\"statusCode\":200}\0\0\0body body"),
+    WITH_PRELUDE("prelude-no-json", "{\"statusCode\":200,}" NULS "body"),
+    WITH_PRELUDE("prelude-status", "{\"statusCode\":\"200\"}" NULS "body"),
+    WITH_PRELUDE("prelude-none", "{\"statusCode\":200}"),
+};
+
+static bool run_prelude(struct runtime *r, const char *name)
+{
+    for (size_t i = 0; i < sizeof preludes / sizeof preludes[0]; i++) {
+        size_t size = strlen(preludes[i].name);
+
+        if (strncmp(name, preludes[i].name, size) == 0) {
+            start_response(r, MODE "Content-Type: " PRELUDE "\r\n");
+            say_chunk(r, preludes[i].text, preludes[i].size);
+            end_response(r);
+            return true;
+        }
+    }
+    return false;
+}
+
+static void do_prelude_bytes(struct runtime *r)
+{
+    static const char text[] = "{\"statusCode\":418}" NULS "\0x";
+
+    start_response(r, MODE "Content-Type: " PRELUDE "\r\n");
+    for (size_t i = 0; i + 1 < sizeof text; i++) {
+        say_chunk(r, text + i, 1);
+    }
+    end_response(r);
+}
+
+static void do_prelude_large(struct runtime *r)
+{
+    static char space[20000];
+
+    memset(space, ' ', sizeof space);
+    start_response(r, MODE "Content-Type: " PRELUDE "\r\n");
+    say_chunk(r, space, sizeof space);
+    end_response(r);
+}
+
+static void end_with_trailers(struct runtime *r, const char *announce,
+                              const char *trailers)
+{
+    struct bytes replies = {0};
+
+    start_response(r, announce);
+    say_chunk(r, TEXT("part"));
+    say(r, "0\r\n%s\r\n", trailers);
+    hear(r, &replies);
+    release(&replies);
+}
+
+/* {"a":1} */
+#define TRAILERS TYPE_T ": Function.Oh\r\n" BODY_T ": eyJhIjoxfQ==\r\n"
+
+static void do_trailers(struct runtime *r)
+{
+    end_with_trailers(r, MODE "Trailer: " TYPE_T ", " BODY_T "\r\n", TRAILERS);
+}
+
+static void do_no_mode(struct runtime *r)
+{
+    end_with_trailers(r, "Trailer: " TYPE_T ", " BODY_T "\r\n", TRAILERS);
+}
+
+static void do_undeclared(struct runtime *r)
+{
+    end_with_trailers(r, MODE, TRAILERS);
+}
+
+static void do_oversized(struct runtime *r)
+{
+    static char trailers[6000] = TRAILERS "X-Filler: ";
+    size_t size = strlen(trailers);
+
+    memset(trailers + size, 'x', 4200);
+    memcpy(trailers + size + 4200, "\r\n", 3);
+    end_with_trailers(r, MODE "Trailer: " TYPE_T ", " BODY_T "\r\n", trailers);
+}
+
+static void reconnect(struct runtime *r)
+{
+    stream_close(&r->api);
+    stream_open(&r->api, r->host, r->port);
+}
+
+static void do_truncated(struct runtime *r)
+{
+    start_response(r, MODE);
+    say_chunk(r, TEXT("part"));
+    say(r, "ff\r\nnot all");
+    reconnect(r);
+}
+
+static void do_malformed(struct runtime *r)
+{
+    start_response(r, MODE);
+    say_chunk(r, TEXT("part"));
+    say(r, "zz\r\n");
+    reconnect(r);
+}
+
+static void do_exit7(struct runtime *r)
+{
+    (void)r;
+    _exit(7);
+}
+
+static void do_exit0(struct runtime *r)
+{
+    (void)r;
+    _exit(0);
+}
+
+static void do_killed(struct runtime *r)
+{
+    (void)r;
+    (void)raise(SIGKILL);
+}
+
+static void do_exit_after(struct runtime *r)
+{
+    respond(r, TEXT("done"));
+    _exit(3);
+}
+
+static void hang(void)
+{
+    for (;;) {
+        (void)pause();
+    }
+}
+
+static void do_hang(struct runtime *r)
+{
+    start_response(r, MODE);
+    say_chunk(r, TEXT("part"));
+    hang();
+}
+
+static void do_hang_silent(struct runtime *r)
+{
+    (void)r;
+    hang();
+}
+
+static void do_error(struct runtime *r)
+{
+    static const char body[] = "{\"errorType\":\"E\",\"errorMessage\":\"m\"}";
+    struct bytes reply = {0};
+
+    say(r,
+        "POST " API "/invocation/%s/error HTTP/1.1\r\nHost: x\r\n" TYPE_T
+        ": Function.Bad\r\nContent-Length: %zu\r\n\r\n%s",
+        r->id, sizeof body - 1, body);
+    hear(r, &reply);
+    release(&reply);
+}
+
+/* The state machine, request by request, on one connection. */
+static void do_replies(struct runtime *r)
+{
+    struct message again;
+    struct bytes b = {0};
+    static const char *const wrong[] = {
+        "GET /2018-06-01/ping HTTP/1.1\r\nHost: x\r\n\r\n",
+        "GET /nowhere HTTP/1.1\r\nHost: x\r\n\r\n",
+        "DELETE " API "/invocation/next HTTP/1.1\r\nHost: x\r\n\r\n",
+        "POST " API "/invocation/nobody/response HTTP/1.1\r\nHost: x\r\n"
+        "Content-Length: 2\r\n\r\nab",
+        "POST " API "/invocation/nobody/error HTTP/1.1\r\nHost: x\r\n" CHUNKED
+        "\r\n3\r\nabc\r\n0\r\n\r\n",
+        "POST " API "/init/error HTTP/1.1\r\nHost: x\r\n"
+        "Content-Length: 0\r\n\r\n",
+    };
+
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        say(r, "%s", wrong[i]);
+        hear(r, &b);
+    }
+    say(r,
+        "POST " API "/invocation/%s/response HTTP/1.1\r\nHost: x\r\n"
+        "Lambda-Runtime-Invocation-Id: stale\r\nContent-Length: 0\r\n\r\n",
+        r->id);
+    hear(r, &b);
+    say(r, "GET " API "/invocation/next HTTP/1.1\r\nHost: x\r\n\r\n");
+    (void)read_message(&r->api, &again, false, PATIENCE_MS);
+    append_format(&b, "again: %s\n",
+                  strcmp(again.head.data, r->next.head.data) == 0 &&
+                          strcmp(again.body.data, r->next.body.data) == 0
+                      ? "the same"
+                      : "another");
+    message_free(&again);
+    respond(r, b.data, b.size);
+    release(&b);
+}
+
+/* What is wrong while a response is being sent, and after it. */
+static void do_during(struct runtime *r)
+{
+    struct runtime other = *r;
+    struct bytes b = {0};
+
+    start_response(r, MODE);
+    say_chunk(r, TEXT("begun\n"));
+    other.api = (struct stream){0};
+    reconnect(&other);
+    /* The head of the response is on its way before this connection is even
+     * opened, so it is read first. */
+    say(&other, "GET " API "/invocation/next HTTP/1.1\r\nHost: x\r\n\r\n");
+    hear(&other, &b);
+    say(&other,
+        "POST " API "/invocation/%s/error HTTP/1.1\r\nHost: x\r\n"
+        "Content-Length: 2\r\n\r\n{}",
+        r->id);
+    hear(&other, &b);
+    stream_close(&other.api);
+    say_chunk(r, b.data, b.size);
+    end_response(r);
+    release(&b);
+}
+
+/* Its reply goes into the response to the next event, as this one's response
+ * is over. */
+static void do_twice(struct runtime *r)
+{
+    struct bytes b = {0};
+
+    respond(r, TEXT("once"));
+    start_response(r, MODE);
+    say_chunk(r, TEXT("twice"));
+    say(r, "0\r\n\r\n");
+    hear(r, &b);
+    (void)fprintf(stderr, "second response: %s\n",
+                  b.size > 0 && strstr(b.data, "403 Forbidden") != NULL &&
+                          strstr(b.data, "from ResponseSent to "
+                                         "InvocationResponse failed") != NULL
+                      ? "forbidden"
+                      : "allowed");
+    release(&b);
+}
+
+static void do_mode(struct runtime *r)
+{
+    struct bytes b = {0};
+
+    start_response(r, "Lambda-Runtime-Function-Response-Mode: Streaming\r\n");
+    say(r, "0\r\n\r\n");
+    hear(r, &b);
+    say(r, "GET " API "/invocation/next HTTP/1.1\r\nHost: x\r\n\r\n");
+    hear(r, &b);
+    for (char *p = b.data; *p != '\0'; p++) {
+        *p = *p == '\r' || *p == '\n' ? '|' : *p;
+    }
+    (void)fprintf(stderr, "replies: %s\n", b.data);
+    release(&b);
+    _exit(1);
+}
+
+static void do_buffered(struct runtime *r)
+{
+    struct bytes b = {0};
+
+    say(r,
+        "POST " API "/invocation/%s/response HTTP/1.1\r\nHost: x\r\n"
+        "Expect: 100-continue\r\nContent-Length: 8\r\n\r\n",
+        r->id);
+    hear(r, &b);
+    say(r, "buffered");
+    hear(r, &b);
+    release(&b);
+}
+
+/* Streams that many bytes of x, and tells on stderr what it got for it. */
+static void stream_size(struct runtime *r, uint64_t size)
+{
+    static char piece[65536];
+    struct bytes b = {0};
+
+    memset(piece, 'x', sizeof piece);
+    start_response(r, MODE);
+    while (size > 0) {
+        size_t n = size < sizeof piece ? (size_t)size : sizeof piece;
+
+        say_chunk(r, piece, n);
+        size -= n;
+    }
+    say(r, "0\r\n\r\n");
+    hear(r, &b);
+    (void)fprintf(stderr, "sent, and got %.3s\n",
+                  b.size > 9 ? b.data + 9 : "nothing");
+    release(&b);
+    reconnect(r);
+}
+
+static void do_limit(struct runtime *r)
+{
+    stream_size(r, LIMIT);
+}
+
+static void do_over_limit(struct runtime *r)
+{
+    stream_size(r, LIMIT + 1);
+}
+
+static void do_huge(struct runtime *r)
+{
+    stream_size(r, 209715201u);
+}
+
+static void do_seven(struct runtime *r)
+{
+    stream_size(r, 7u << 20);
+}
+
+static const struct {
+    const char *name;
+    void (*run)(struct runtime *);
+} deeds[] = {
+    {"echo", do_echo},
+    {"head", do_head},
+    {"pid", do_pid},
+    {"environment", do_environment},
+    {"words", do_words},
+    {"gate", do_gate},
+    {"empty", do_empty},
+    {"prelude-bytes", do_prelude_bytes},
+    {"prelude-large", do_prelude_large},
+    {"trailers", do_trailers},
+    {"undeclared", do_undeclared},
+    {"no-mode", do_no_mode},
+    {"oversized", do_oversized},
+    {"truncated", do_truncated},
+    {"malformed", do_malformed},
+    {"exit7", do_exit7},
+    {"exit0", do_exit0},
+    {"killed", do_killed},
+    {"exit-after", do_exit_after},
+    {"hang", do_hang},
+    {"hang-silent", do_hang_silent},
+    {"error", do_error},
+    {"replies", do_replies},
+    {"during", do_during},
+    {"twice", do_twice},
+    {"mode", do_mode},
+    {"buffered", do_buffered},
+    {"limit", do_limit},
+    {"over-limit", do_over_limit},
+    {"huge", do_huge},
+    {"seven", do_seven},
+};
+
+static void run_event(struct runtime *r)
+{
+    const char *event = r->next.body.data;
+    const char *name = strstr(event, "\"do\":\"");
+
+    name = name != NULL ? name + 6 : strstr(event, "\"rawPath\":\"/");
+    name = name != NULL && name[0] == '"' ? name + 12 : name;
+    for (size_t i = 0; name != NULL && i < sizeof deeds / sizeof deeds[0];
+         i++) {
+        size_t size = strlen(deeds[i].name);
+
+        if (strncmp(name, deeds[i].name, size) == 0 &&
+            strchr("\"/?", name[size]) != NULL) {
+            deeds[i].run(r);
+            return;
+        }
+    }
+    if (name == NULL || !run_prelude(r, name)) {
+        do_echo(r);
+    }
+}
+
+static void start_badly(struct runtime *r, const char *how)
+{
+    static const char body[] = "{\"errorType\":\"I\",\"errorMessage\":\"i\"}";
+    struct bytes b = {0};
+
+    if (strcmp(how, "exit") == 0) {
+        _exit(4);
+    }
+    if (strcmp(how, "init-error") == 0) {
+        say(r,
+            "POST " API "/init/error HTTP/1.1\r\nHost: x\r\n" TYPE_T
+            ": Function.Init\r\nContent-Length: %zu\r\n\r\n%s",
+            sizeof body - 1, body);
+        hear(r, &b);
+        say(r, "GET " API "/invocation/next HTTP/1.1\r\nHost: x\r\n\r\n");
+        hear(r, &b);
+        (void)fprintf(stderr, "after init/error: %s\n",
+                      strstr(b.data, "from InitError to Ready failed") != NULL
+                          ? "forbidden"
+                          : "allowed");
+        _exit(1);
+    }
+}
+
+int be_runtime(const char *how)
+{
+    const char *address = getenv("AWS_LAMBDA_RUNTIME_API");
+    struct runtime r = {.reconnects = strcmp(how, "reconnect") == 0};
+
+    if (address == NULL ||
+        sscanf(address, "%63[^:]:%u", r.host, &r.port) != 2) {
+        return 98;
+    }
+    stream_open(&r.api, r.host, r.port);
+    start_badly(&r, how);
+    for (;;) {
+        say(&r, "GET " API "/invocation/next HTTP/1.1\r\nHost: x\r\n%s\r\n",
+            r.reconnects ? "Connection: close\r\n" : "");
+        message_free(&r.next);
+        if (!read_message(&r.api, &r.next, false, -1) || r.next.status != 200) {
+            message_free(&r.next);
+            return 97;
+        }
+        (void)snprintf(r.id, sizeof r.id, "%s",
+                       field(&r.next, "lambda-runtime-aws-request-id"));
+        if (r.reconnects) {
+            reconnect(&r);
+        }
+        run_event(&r);
+        if (r.reconnects) {
+            reconnect(&r);
+        }
+    }
+}

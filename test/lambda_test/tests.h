@@ -1,0 +1,17 @@
+/* The tests, by their subject. Those with a parameter share one lambda. */
+#ifndef LAMBDA_TEST_TESTS_H
+#define LAMBDA_TEST_TESTS_H
+
+#include "harness.h"
+
+void test_url(struct lambda *l);
+void test_invoke(struct lambda *l);
+void test_api(struct lambda *l);
+void test_life(void);
+void test_command(void);
+
+/* "PayloadChunk:one |PayloadChunk:two |InvokeComplete:{}|", or what is wrong
+ * with the stream. */
+void decode_events(const struct message *m, struct bytes *out);
+
+#endif
