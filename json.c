@@ -1,15 +1,21 @@
+/*
+ * json.c - a strict JSON tokenizer (RFC 8259), and JSON text out
+ *
+ *     Characters            UTF-8, escapes
+ *     Scalars               numbers, strings, true, false, null
+ *     json_next()           what may come where; objects and arrays
+ *     Members and elements  json_object() to json_element(), json_pick()
+ *     Decoded               json_equal(), json_string(), json_decode(),
+ *                           json_decimal()
+ *     Text out              json_escape()
+ */
 #include "json.h"
 
 #include <string.h>
 
-/* The state is what may come next. Where an array or object has just begun: the
- * bracket that closes it, or a value, or a name if it is a brace (it differs by
- * the bit NAME). Behind a value: that bracket, or with AFTER a comma. Behind a
- * comma: VALUE, with NAME in an object. Behind a colon, and where the text
- * begins: VALUE. Behind the text's one value: DONE. */
-enum { NAME = '}' - ']', AFTER = 0x100, VALUE = 0x200, DONE = 0x400 | NAME };
-
-/* Characters: RFC 8259, section 7, and RFC 3629 */
+/*
+ * Characters: RFC 8259, section 7, and RFC 3629
+ */
 
 size_t json_utf8(const char *text, size_t length, uint32_t *code)
 {
@@ -44,6 +50,112 @@ static size_t encode_utf8(char *out, uint32_t c)
     return n;
 }
 
+/* Each of the functions below that take a reader read from r->at, and leave it
+ * behind what they have read, or on the byte that cannot be there. */
+
+static int is_hex_letter(char c)
+{
+    return (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+}
+
+/* The code that the 4HEXDIG of an escape stand for. */
+static int hex4(struct json_reader *r)
+{
+    int code = 0;
+
+    for (int i = 0; i < 4; i++, r->at++) {
+        char c = '\0';
+
+        if (r->at < r->end)
+            c = *r->at;
+        if (c >= '0' && c <= '9')
+            code = code * 16 + (c - '0');
+        else if (is_hex_letter(c))
+            code = code * 16 + ((c | 0x20) - 'a' + 10);
+        else
+            return JSON_INVALID;
+    }
+    return code;
+}
+
+/* The escape that begins with the backslash at r->at: its code, which may be
+ * half of a surrogate pair. */
+static int escape(struct json_reader *r)
+{
+    int c;
+
+    if (++r->at == r->end)
+        return JSON_INVALID;
+    c = (unsigned char)*r->at;
+    switch (c) {
+    case 'b':
+        c = '\b';
+        break;
+    case 'f':
+        c = '\f';
+        break;
+    case 'n':
+        c = '\n';
+        break;
+    case 'r':
+        c = '\r';
+        break;
+    case 't':
+        c = '\t';
+        break;
+    case 'u':
+        r->at++;
+        return hex4(r);
+    case '"':
+    case '\\':
+    case '/':
+        break;
+    default:
+        return JSON_INVALID;
+    }
+    r->at++;
+    return c;
+}
+
+/*
+ * Scalars
+ */
+
+static char *pass_digits(char *p, const char *end)
+{
+    while (p < end && *p >= '0' && *p <= '9')
+        p++;
+    return p;
+}
+
+/* Section 6: number = [ minus ] int [ frac ] [ exp ] */
+static int number(struct json_reader *r)
+{
+    const char *end = r->end;
+    char *p = r->at, *digits;
+
+    if (p < end && *p == '-')
+        p++;
+    digits = p;
+    if (p < end && *p == '0')
+        p++;
+    else
+        p = pass_digits(p, end);
+    if (p > digits && p < end && *p == '.') {
+        digits = p + 1;
+        p = pass_digits(digits, end);
+    }
+    if (p > digits && p < end && (*p == 'e' || *p == 'E')) {
+        p++;
+        if (p < end && (*p == '+' || *p == '-'))
+            p++;
+        digits = p;
+        p = pass_digits(digits, end);
+    }
+    r->at = p;
+    return p > digits ? JSON_NUMBER : JSON_INVALID;
+}
+
 /* Whether eight bytes stand for themselves in a string: ASCII, and neither
  * control nor '"' nor '\\'. All at once, for a byte at a time is slower than
  * memory: subtracting sets the high bit of the lowest byte that is too small,
@@ -59,86 +171,496 @@ static int plain(const char *text)
             0x80 * each) == 0;
 }
 
-/* Each of those below reads from r->at and leaves it behind what it has read,
- * or on the byte that cannot be there. */
-
-static int peek(const struct json_reader *r)
+static char *pass_plain(char *p, const char *end)
 {
-    return r->at < r->end ? (unsigned char)*r->at : -1;
+    while (end - p >= 8 && plain(p))
+        p += 8;
+    while (p < end && *p >= ' ' && *p <= '~' && *p != '"' && *p != '\\')
+        p++;
+    return p;
 }
 
-static int pass(struct json_reader *r, int c)
+/* Passes UTF-8 sequences, up to ASCII or to what is neither. */
+static char *pass_sequences(char *p, const char *end)
 {
-    if (peek(r) != c)
-        return 0;
+    uint32_t code;
+    size_t n;
+
+    while (p < end && (unsigned char)*p >= 0x7f) {
+        n = json_utf8(p, (size_t)(end - p), &code);
+        if (n == 0)
+            break;
+        p += n;
+    }
+    return p;
+}
+
+/* Section 7: string = quotation-mark *char quotation-mark */
+static int string(struct json_reader *r, struct json_token *token)
+{
+    const char *end = r->end;
+    char *p = r->at + 1, *from;
+
+    token->text = p;
+    while ((p = pass_plain(p, end)) < end && *p != '"') {
+        if (*p == '\\') {
+            r->at = p;
+            if (escape(r) < 0)
+                return JSON_INVALID;
+            p = r->at;
+            continue;
+        }
+        from = p;
+        p = pass_sequences(p, end);
+        if (p == from)
+            break;
+    }
+    r->at = p;
+    if (p == end || *p != '"')
+        return JSON_INVALID;
     r->at++;
+    token->length = (size_t)(p - token->text);
+    return JSON_STRING;
+}
+
+static int literal(struct json_reader *r, const char *word)
+{
+    int type = *word;
+
+    for (; *word; word++, r->at++)
+        if (r->at == r->end || *r->at != *word)
+            return JSON_INVALID;
+    return type;
+}
+
+/*
+ * json_next(): sections 2 to 5
+ */
+
+/* What may come next, as a sum of these. */
+enum {
+    VALUE = 1,
+    NAME = 2,
+    COMMA = 4,
+    CLOSE = 8, /* the bracket that closes the object or array around here */
+    END = 16   /* the end of the text */
+};
+
+static int is_open(int c)
+{
+    return c == '{' || c == '[';
+}
+
+/* Whether what is begun and not closed is an object, at the innermost level. */
+static int in_object(const struct json_reader *r)
+{
+    return r->objects[r->depth / 8] >> r->depth % 8 & 1;
+}
+
+static char *pass_space(char *p, const char *end)
+{
+    while (p < end && (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t'))
+        p++;
+    return p;
+}
+
+static void value_ends(struct json_reader *r)
+{
+    r->may_come = r->depth > 0 ? COMMA | CLOSE : END;
+}
+
+static int open_level(struct json_reader *r)
+{
+    int type = *r->at;
+    unsigned char *byte, bit;
+
+    if (r->depth == JSON_DEPTH_MAX)
+        return JSON_DEPTH;
+    r->depth++;
+    byte = &r->objects[r->depth / 8];
+    bit = (unsigned char)(1 << r->depth % 8);
+    if (type == JSON_OBJECT) {
+        *byte |= bit;
+        r->may_come = NAME | CLOSE;
+    } else {
+        *byte &= (unsigned char)~bit;
+        r->may_come = VALUE | CLOSE;
+    }
+    r->at++;
+    return type;
+}
+
+static int close_level(struct json_reader *r)
+{
+    int type = *r->at++;
+
+    r->depth--;
+    value_ends(r);
+    return type;
+}
+
+/* Section 4: member = string name-separator value */
+static int name(struct json_reader *r, struct json_token *token)
+{
+    if (*r->at != '"' || string(r, token) < 0)
+        return JSON_INVALID;
+    r->at = pass_space(r->at, r->end);
+    if (r->at == r->end || *r->at != ':')
+        return JSON_INVALID;
+    r->at++;
+    r->may_come = VALUE;
+    return JSON_NAME;
+}
+
+/* Section 3: value = false / null / true / object / array / number / string */
+static int value(struct json_reader *r, struct json_token *token)
+{
+    int type;
+
+    if (is_open(*r->at))
+        return open_level(r);
+    value_ends(r);
+    switch (*r->at) {
+    case '"':
+        return string(r, token);
+    case 't':
+        type = literal(r, "true");
+        break;
+    case 'f':
+        type = literal(r, "false");
+        break;
+    case 'n':
+        type = literal(r, "null");
+        break;
+    default:
+        type = number(r);
+    }
+    token->length = (size_t)(r->at - token->text);
+    return type;
+}
+
+static int next(struct json_reader *r, struct json_token *token)
+{
+    char *p = pass_space(r->at, r->end);
+    int may_come = r->may_come;
+
+    if (may_come & COMMA && p < r->end && *p == ',') {
+        may_come = in_object(r) ? NAME : VALUE;
+        p = pass_space(p + 1, r->end);
+    }
+    r->at = token->text = p;
+    token->length = 1;
+    if (p == r->end)
+        return may_come == END ? 0 : JSON_INVALID;
+    if (may_come & CLOSE && *p == (in_object(r) ? '}' : ']'))
+        return close_level(r);
+    if (may_come & NAME)
+        return name(r, token);
+    if (may_come & VALUE)
+        return value(r, token);
+    return JSON_INVALID;
+}
+
+int json_next(struct json_reader *r, struct json_token *token)
+{
+    token->type = next(r, token);
+    return token->type;
+}
+
+void json_start(struct json_reader *r, char *text, size_t length)
+{
+    r->at = text;
+    r->end = text + length;
+    r->may_come = VALUE;
+    r->depth = 0;
+}
+
+/*
+ * Members and elements
+ */
+
+static int start_with(int type, struct json_reader *r, char *text,
+                      size_t length)
+{
+    struct json_token token;
+    int rc;
+
+    json_start(r, text, length);
+    rc = json_next(r, &token);
+    if (rc == type)
+        return 0;
+    while (rc > 0)
+        rc = json_next(r, &token);
+    return rc < 0 ? rc : JSON_TYPE;
+}
+
+int json_object(struct json_reader *r, char *text, size_t length)
+{
+    return start_with(JSON_OBJECT, r, text, length);
+}
+
+int json_array(struct json_reader *r, char *text, size_t length)
+{
+    return start_with(JSON_ARRAY, r, text, length);
+}
+
+/* Reads on to the end of a value whose first token has been read. 1, or an
+ * error. */
+static int finish(struct json_reader *r, struct json_token *value)
+{
+    struct json_token inner;
+    unsigned depth = r->depth;
+    int rc = value->type;
+
+    if (!is_open(rc))
+        return rc < 0 ? rc : 1;
+    while (rc > 0 && r->depth >= depth)
+        rc = json_next(r, &inner);
+    value->length = (size_t)(r->at - value->text);
+    return rc < 0 ? rc : 1;
+}
+
+int json_member(struct json_reader *r, struct json_token *name,
+                struct json_token *value)
+{
+    int rc = json_next(r, name);
+
+    if (rc == JSON_OBJECT_END)
+        rc = json_next(r, name);
+    if (rc <= 0)
+        return rc;
+    (void)json_next(r, value);
+    return finish(r, value);
+}
+
+int json_element(struct json_reader *r, struct json_token *value)
+{
+    int rc = json_next(r, value);
+
+    if (rc == JSON_ARRAY_END)
+        rc = json_next(r, value);
+    return rc > 0 ? finish(r, value) : rc;
+}
+
+/* json_pick(): what has been found of one want. */
+struct pick {
+    const char *path;
+    unsigned
+        matched; /* so many names of the path lead to where the reader is */
+    struct json_token found;
+};
+
+struct picks {
+    struct json_reader reader;
+    int flags;
+    int count;
+    struct pick each[JSON_WANTS_MAX];
+};
+
+static int same(const struct json_token *name, const char *text, size_t length,
+                int flags);
+
+/* The name in a path that has `n` names before it; NULL if there are not as
+ * many. */
+static const char *name_in(const char *path, unsigned n, size_t *length)
+{
+    for (; n > 0 && *path; path++)
+        n -= *path == '.';
+    if (n > 0)
+        return NULL;
+    for (*length = 0; path[*length] && path[*length] != '.';)
+        ++*length;
+    return path;
+}
+
+/* Whether the path ends with the names that are matched. */
+static int is_whole(const struct pick *p)
+{
+    size_t length;
+
+    return !name_in(p->path, p->matched, &length);
+}
+
+/* Of the name of a member at this depth, 1 is that of the whole text's. */
+static int match(struct pick *p, const struct json_token *name, unsigned depth,
+                 int flags)
+{
+    const char *wanted;
+    size_t length;
+
+    if (p->matched >= depth)
+        p->matched = depth - 1; /* the value of the last one is over */
+    if (p->matched < depth - 1)
+        return 0;
+    wanted = name_in(p->path, p->matched, &length);
+    if (!wanted || !same(name, wanted, length, flags))
+        return 0;
+    p->matched = depth;
+    p->found.type = 0; /* an earlier member of that name does not count */
     return 1;
 }
 
-/* The code that the 4HEXDIG behind r->at stand for. */
-static int hex4(struct json_reader *r)
+/* Takes a member. Into an object in which there is something wanted the reader
+ * goes, other values it passes over. */
+static int pick_member(struct picks *ps, const struct json_token *name)
 {
-    int code = 0, c;
+    unsigned depth = ps->reader.depth;
+    int rc = 1, matched = 0, within = 0;
+    struct json_token value;
+    struct pick *p;
 
-    for (int i = 0; i < 4; i++) {
-        r->at++;
-        c = peek(r);
-        if (c >= '0' && c <= '9')
-            c -= '0';
-        else if ((c | 0x20) >= 'a' && (c | 0x20) <= 'f')
-            c = (c | 0x20) - 'a' + 10;
+    for (p = ps->each; p < ps->each + ps->count; p++) {
+        if (!match(p, name, depth, ps->flags))
+            continue;
+        matched = 1;
+        within |= !is_whole(p);
+    }
+    (void)json_next(&ps->reader, &value);
+    if (!within || value.type != JSON_OBJECT)
+        rc = finish(&ps->reader, &value);
+    for (p = ps->each; matched && p < ps->each + ps->count; p++)
+        if (p->matched == depth && is_whole(p))
+            p->found = value;
+    return rc;
+}
+
+/* Behind an object that was gone into. */
+static void pick_end(struct picks *ps)
+{
+    for (struct pick *p = ps->each; p < ps->each + ps->count; p++)
+        if (p->matched == ps->reader.depth && is_whole(p))
+            p->found.length = (size_t)(ps->reader.at - p->found.text);
+}
+
+int json_pick(char *text, size_t length, int flags,
+              const struct json_want *wants, int count, size_t *at)
+{
+    struct picks ps = {.flags = flags, .count = count};
+    struct json_token token;
+    int rc;
+
+    *at = 0;
+    if (count > JSON_WANTS_MAX)
+        return JSON_RANGE;
+    for (int i = 0; i < count; i++)
+        ps.each[i].path = wants[i].path;
+    rc = json_object(&ps.reader, text, length);
+    while (rc >= 0 && (rc = json_next(&ps.reader, &token)) > 0) {
+        if (rc == JSON_NAME)
+            rc = pick_member(&ps, &token);
         else
-            return JSON_INVALID;
-        code = code << 4 | c;
+            pick_end(&ps);
     }
-    r->at++;
-    return code;
+    *at = (size_t)(ps.reader.at - text);
+    for (int i = 0; rc == 0 && i < count; i++)
+        if (ps.each[i].found.type != 0)
+            *wants[i].value = ps.each[i].found;
+    return rc;
 }
 
-/* The escape that the backslash at r->at begins: its code, which may be half of
- * a pair of surrogates. */
-static int escape(struct json_reader *r)
-{
-    static const char letters[] = "\"\\/bfnrtu", meant[] = "\"\\/\b\f\n\r\t";
-    const char *found;
+/*
+ * Decoded
+ */
 
-    r->at++;
-    found = memchr(letters, peek(r), sizeof letters - 1);
-    if (!found)
-        return JSON_INVALID;
-    if (*found == 'u')
-        return hex4(r);
-    r->at++;
-    return meant[found - letters];
+/* Whether a code is one of the 1,024 that begin with `first`: of the first
+ * halves of surrogate pairs, 0xd800, or of the second, 0xdc00. */
+static int is_half(uint32_t code, uint32_t first)
+{
+    return code >= first && code < first + 0x400;
 }
 
-/* Numbers */
-
-static int digits(struct json_reader *r)
+/* Decodes the character at r->at into at most 4 bytes; gives their number. */
+static size_t character(struct json_reader *r, char *out)
 {
-    const char *from = r->at;
-    int c;
+    char *behind;
+    uint32_t c, low;
 
-    while ((c = peek(r)) >= '0' && c <= '9')
-        r->at++;
-    return r->at > from;
-}
-
-/* Section 6: number = [ minus ] int [ frac ] [ exp ] */
-static int number(struct json_reader *r)
-{
-    (void)pass(r, '-');
-    if (!pass(r, '0') && !digits(r))
-        return JSON_INVALID;
-    if (pass(r, '.') && !digits(r))
-        return JSON_INVALID;
-    if (pass(r, 'e') || pass(r, 'E')) {
-        if (!pass(r, '+'))
-            (void)pass(r, '-');
-        if (!digits(r))
-            return JSON_INVALID;
+    if (*r->at != '\\') {
+        *out = *r->at++;
+        return 1;
     }
-    return JSON_NUMBER;
+    c = (uint32_t)escape(r);
+    behind = r->at;
+    if (is_half(c, 0xd800) && behind < r->end && *behind == '\\') {
+        low = (uint32_t)escape(r);
+        if (is_half(low, 0xdc00))
+            c = 0x10000 + (c - 0xd800) * 0x400 + (low - 0xdc00);
+        else
+            r->at = behind;
+    }
+    if (is_half(c, 0xd800) || is_half(c, 0xdc00))
+        c = 0xfffd;
+    return encode_utf8(out, c);
+}
+
+size_t json_decode(const struct json_token *string, char *out)
+{
+    struct json_reader r;
+    char *to = out;
+
+    json_start(&r, string->text, string->length);
+    while (r.at < r.end)
+        to += character(&r, to);
+    return (size_t)(to - out);
+}
+
+static int is_text(const struct json_token *token)
+{
+    return token->type == JSON_STRING || token->type == JSON_NAME;
+}
+
+char *json_string(const struct json_token *token, char *out, size_t size)
+{
+    struct json_reader r;
+    char bytes[4];
+    size_t length = 0, n;
+
+    *out = '\0';
+    if (!is_text(token))
+        return NULL;
+    json_start(&r, token->text, token->length);
+    while (r.at < r.end) {
+        n = character(&r, bytes);
+        if (*bytes == '\0' || n >= size - length) {
+            *out = '\0';
+            return NULL;
+        }
+        memcpy(out + length, bytes, n);
+        length += n;
+    }
+    out[length] = '\0';
+    return out;
+}
+
+static char folded(char c, int flags)
+{
+    return flags & JSON_ANY_CASE && c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+}
+
+/* Whether a string or name, decoded, is this text. */
+static int same(const struct json_token *name, const char *text, size_t length,
+                int flags)
+{
+    struct json_reader r;
+    char bytes[4];
+    size_t n;
+
+    json_start(&r, name->text, name->length);
+    while (r.at < r.end) {
+        n = character(&r, bytes);
+        if (n > length)
+            return 0;
+        length -= n;
+        for (size_t i = 0; i < n; i++)
+            if (folded(bytes[i], flags) != folded(*text++, flags))
+                return 0;
+    }
+    return length == 0;
+}
+
+int json_equal(const struct json_token *token, const char *text)
+{
+    return is_text(token) && same(token, text, strlen(text), 0);
 }
 
 /* The least that has more than 18 digits. */
@@ -190,227 +712,9 @@ int json_decimal(const struct json_token *token, int decimals, int64_t *value)
     return 0;
 }
 
-/* Tokens */
-
-static int pass_space(struct json_reader *r)
-{
-    int c;
-
-    while ((c = peek(r)) == ' ' || c == '\n' || c == '\r' || c == '\t')
-        r->at++;
-    return c;
-}
-
-/* Section 7: string = quotation-mark *char quotation-mark */
-static int string(struct json_reader *r, struct json_token *token)
-{
-    char *p = r->at + 1;
-    const char *end = r->end;
-    uint32_t c;
-    size_t n;
-
-    token->text = p;
-    for (;;) {
-        while (end - p >= 8 && plain(p))
-            p += 8;
-        while (p < end && *p >= ' ' && *p <= '~' && *p != '"' && *p != '\\')
-            p++;
-        r->at = p;
-        if (p == end || (unsigned char)*p < 0x20)
-            return JSON_INVALID;
-        if (*p == '"')
-            break;
-        if (*p == '\\') {
-            if (escape(r) < 0)
-                return JSON_INVALID;
-            p = r->at;
-            continue;
-        }
-        n = json_utf8(p, (size_t)(end - p), &c);
-        if (n == 0)
-            return JSON_INVALID;
-        p += n;
-    }
-    token->length = (size_t)(r->at++ - token->text);
-    return JSON_STRING;
-}
-
-static int literal(struct json_reader *r, const char *word)
-{
-    char type = *word;
-
-    for (; *word; word++)
-        if (!pass(r, *word))
-            return JSON_INVALID;
-    return type;
-}
-
-/* Section 3: value = false / null / true / object / array / number / string,
- * of which arrays and objects begin in json_next(). */
-static int scalar(struct json_reader *r, struct json_token *token, int c)
-{
-    int type;
-
-    if (c == '"')
-        return string(r, token);
-    if ((c | 0x20) == '{') /* json_next() takes all but one level too many */
-        return JSON_DEPTH;
-    if (c == 't')
-        type = literal(r, "true");
-    else if (c == 'f')
-        type = literal(r, "false");
-    else if (c == 'n')
-        type = literal(r, "null");
-    else
-        type = number(r);
-    token->length = (size_t)(r->at - token->text);
-    return type;
-}
-
-/* Section 4: member = string name-separator value */
-static int name(struct json_reader *r, struct json_token *token)
-{
-    if (peek(r) != '"' || string(r, token) < 0 || pass_space(r) != ':')
-        return JSON_INVALID;
-    r->at++;
-    r->state = VALUE;
-    return JSON_NAME;
-}
-
-/* What json_next() does not take itself: white space, a name, a scalar, the
- * end, and what cannot be there. */
-/* NOLINTNEXTLINE(misc-no-recursion): once, when white space is passed */
-static int other(struct json_reader *r, struct json_token *token)
-{
-    int c;
-
-    token->text = r->at;
-    c = pass_space(r);
-    if (r->at > token->text)
-        return json_next(r, token); /* just once: no more is left */
-    if (r->state == DONE)
-        return c < 0 ? 0 : JSON_INVALID;
-    if (r->state & AFTER)
-        return JSON_INVALID;
-    if (r->state & NAME)
-        return name(r, token);
-    r->state = r->levels[r->depth];
-    return scalar(r, token, c);
-}
-
-/* Sections 4 and 5: one step through objects and arrays. Brackets and commas
- * are dealt with here, without a call: there may be millions. */
-/* NOLINTNEXTLINE(misc-no-recursion): see other() */
-int json_next(struct json_reader *r, struct json_token *token)
-{
-    char *at = r->at;
-    int state = r->state;
-    unsigned char c;
-
-    if (state & AFTER && at < r->end && *at == ',') {
-        state = VALUE | (state & NAME);
-        at++;
-    }
-    if (at < r->end) {
-        c = (unsigned char)*at;
-        token->text = at;
-        token->length = 1;
-        if (c == (state & ~AFTER)) {
-            r->at = at + 1;
-            r->state = r->levels[--r->depth];
-            return *at; /* c; for which gcc would jump to the other return */
-        }
-        if ((c | 0x20) == '{' && !(state & (AFTER | NAME)) &&
-            r->depth < JSON_DEPTH_MAX) {
-            r->at = at + 1;
-            r->state = c + 2; /* the bracket that closes */
-            r->levels[++r->depth] = AFTER + c + 2;
-            return c;
-        }
-    }
-    r->at = at;
-    r->state = state;
-    return other(r, token);
-}
-
-void json_start(struct json_reader *r, char *text, size_t length)
-{
-    r->at = text;
-    r->end = text + length;
-    r->state = VALUE;
-    r->depth = 0;
-    r->levels[0] = DONE;
-}
-
-int json_object(struct json_reader *r, char *text, size_t length)
-{
-    struct json_token token;
-    int rc;
-
-    json_start(r, text, length);
-    rc = json_next(r, &token);
-    if (rc == JSON_OBJECT)
-        return 0;
-    while (rc > 0)
-        rc = json_next(r, &token);
-    return rc < 0 ? rc : JSON_TYPE;
-}
-
-int json_member(struct json_reader *r, struct json_token *name,
-                struct json_token *value)
-{
-    struct json_token inner;
-    unsigned depth = r->depth;
-    int rc = json_next(r, name);
-
-    if (rc == JSON_OBJECT_END)
-        rc = json_next(r, name);
-    if (rc <= 0)
-        return rc;
-    value->type = rc = json_next(r, value);
-    while (rc > 0 && r->depth > depth)
-        rc = json_next(r, &inner);
-    if (value->type == JSON_OBJECT || value->type == JSON_ARRAY)
-        value->length = (size_t)(r->at - value->text);
-    return rc < 0 ? rc : 1;
-}
-
-/* Text out of strings and into them */
-
-size_t json_decode(const struct json_token *string, char *out)
-{
-    struct json_reader r;
-    uint32_t c, high = 0;
-    char *to = out;
-
-    json_start(&r, string->text, string->length);
-    while (r.at < r.end) {
-        if (*r.at != '\\') {
-            *to++ = *r.at++;
-            high = 0;
-            continue;
-        }
-        c = (uint32_t)escape(&r);
-        if (high > 0 && c >> 10 == 0xdc00 >> 10) {
-            to -= 3; /* U+FFFD, in the place of half a pair */
-            c += 0x10000 - 0xdc00 + (high - 0xd800) * 0x400;
-        }
-        high = c >> 10 == 0xd800 >> 10 ? c : 0;
-        to += encode_utf8(to, c >> 11 == 0xd800 >> 11 ? 0xfffd : c);
-    }
-    return (size_t)(to - out);
-}
-
-int json_equal(const struct json_token *string, const char *text)
-{
-    char decoded[6 * JSON_NAME_BYTES_MAX];
-    size_t length = strlen(text);
-
-    /* Nothing decodes to less than a sixth of its length. */
-    return string->length <= 6 * length &&
-           json_decode(string, decoded) == length &&
-           memcmp(decoded, text, length) == 0;
-}
+/*
+ * Text out
+ */
 
 size_t json_escape(char *out, size_t size, const char *text, size_t length,
                    size_t *taken)

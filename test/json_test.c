@@ -246,38 +246,61 @@ static void test_tokens(void)
 
 /* Nesting */
 
+static const char *const opens[] = {"[", "{\"\":", "[{\"\":", "{\"\":["};
+static const char *const closes[] = {"]", "}", "}]", "]}"};
+
+/* A text of so many levels, of one of the kinds above. Gives its length, and in
+ * `at` where the first level is that is one too many. */
+static size_t nest(char *text, size_t kind, int depth, size_t *at)
+{
+    int step = kind < 2 ? 1 : 2;
+    size_t n = 0;
+
+    *at = 0;
+    for (int i = 0; i < depth; i += step, n += strlen(opens[kind])) {
+        strcpy(text + n, opens[kind]);
+        if (i == JSON_DEPTH_MAX)
+            *at = n;
+    }
+    text[n++] = '0';
+    for (int i = 0; i < depth; i += step, n += strlen(closes[kind]))
+        strcpy(text + n, closes[kind]);
+    return n;
+}
+
+/* Each `step`th prefix, and each `step`th byte another bracket. */
+static void agree_on_changes(char *text, size_t length, size_t step)
+{
+    for (size_t i = 0; i < length; i += step) {
+        char was = text[i];
+
+        agree(text, i);
+        text[i] = was == '[' ? '{' : was == ']' ? '}' : ']';
+        agree(text, length);
+        text[i] = was;
+    }
+    agree(text, length);
+}
+
 static void test_depth(void)
 {
-    static char text[2 * 65 * 6];
-    const char *const opens[] = {"[", "{\"\":", "[{\"\":", "{\"\":["};
-    const char *const closes[] = {"]", "}", "}]", "]}"};
+    static char text[6 * (JSON_DEPTH_MAX + 2)];
+    size_t n, at;
 
     for (size_t kind = 0; kind < COUNT(opens); kind++) {
-        int step = kind < 2 ? 1 : 2;
-
-        for (int depth = 62; depth <= 66; depth += step) {
-            size_t n = 0, at = 0;
-
+        for (int depth = 2; depth <= 20; depth += 2) {
             unit_case("depth %d of %s", depth, opens[kind]);
-            for (int i = 0; i < depth; i += step, n += strlen(opens[kind])) {
-                strcpy(text + n, opens[kind]);
-                if (i == JSON_DEPTH_MAX)
-                    at = n;
-            }
-            text[n++] = '0';
-            for (int i = 0; i < depth; i += step, n += strlen(closes[kind]))
-                strcpy(text + n, closes[kind]);
+            n = nest(text, kind, depth, &at);
+            CHECK_INT(read_all(text, n).verdict, REFERENCE_ACCEPT);
+            agree_on_changes(text, n, 1);
+        }
+        for (int more = -2; more <= 2; more += kind < 2 ? 1 : 2) {
+            unit_case("depth %d of %s", JSON_DEPTH_MAX + more, opens[kind]);
+            n = nest(text, kind, JSON_DEPTH_MAX + more, &at);
             CHECK_INT(read_all(text, n).verdict,
-                      depth > 64 ? REFERENCE_DEEP : REFERENCE_ACCEPT);
-            CHECK_INT(read_all(text, n).at, depth > 64 ? at : n);
-            agree_on_prefixes(text, n);
-            for (size_t i = 0; i < n; i++) {
-                char was = text[i];
-
-                text[i] = was == '[' ? '{' : was == ']' ? '}' : ']';
-                agree(text, n);
-                text[i] = was;
-            }
+                      more > 0 ? REFERENCE_DEEP : REFERENCE_ACCEPT);
+            CHECK_INT(read_all(text, n).at, more > 0 ? at : n);
+            agree_on_changes(text, n, 61);
         }
     }
 }
@@ -524,7 +547,7 @@ static void test_equal(void)
         {"abcdefghijklmnopqrstuvwxyz012346", "abcdefghijklmnopqrstuvwxyz012345",
          0},
     };
-    char text[6 * JSON_NAME_BYTES_MAX + 2], name[JSON_NAME_BYTES_MAX + 1];
+    char text[6 * 300 + 2], name[300 + 1];
     struct json_token t;
 
     for (size_t i = 0; i < COUNT(cases); i++) {
@@ -532,7 +555,7 @@ static void test_equal(void)
         t = token_of(cases[i].text, strlen(cases[i].text));
         CHECK_INT(json_equal(&t, cases[i].name) != 0, cases[i].equal);
     }
-    for (size_t n = 1; n <= JSON_NAME_BYTES_MAX; n++) {
+    for (size_t n = 1; n <= 300; n++) {
         unit_case("a name of %zu bytes, each escaped", n);
         for (size_t i = 0; i < n; i++) {
             snprintf(text + 6 * i, 7, "\\u%04x", (unsigned)('A' + i % 26));
