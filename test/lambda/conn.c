@@ -27,8 +27,8 @@ static void update(struct conn *c)
     if (c->fd < 0) {
         return;
     }
-    if (c->reader.state == READING_HEAD && !c->hold) {
-        limit += c->reader.head_bytes_max;
+    if (!c->hold) {
+        limit += reader_wants(&c->reader);
     }
     c->watch.events = 0;
     if (!c->eof && (c->lingering || buf_size(&c->in) < limit)) {

@@ -9,8 +9,6 @@
 /* A chunk-size line with its extensions; ours are a few bytes, and a line of
  * this size is somebody's mistake or attack. */
 #define CHUNK_LINE_BYTES_MAX 256u
-/* Trailers beyond what is kept are read and forgotten up to here. */
-#define TRAILER_BYTES_MAX (1024u * 1024u)
 
 static enum read_event bad(struct reader *r, int status, const char *fault)
 {
@@ -391,9 +389,10 @@ static enum read_event read_chunk_end(struct reader *r, struct buf *in)
 /* RFC 9112, section 7.1.2. */
 static enum read_event read_trailers(struct reader *r, struct buf *in)
 {
+    static const char too_large[] = "a trailer section above 4,096 bytes";
     struct slice s = buf_slice(in);
-    size_t size = scan_line(r, s, TRAILER_BYTES_MAX,
-                            "a trailer field that is too long");
+    size_t room = TRAILER_BYTES_MAX - buf_size(&r->trailer_text);
+    size_t size = scan_line(r, s, room, too_large);
 
     if (r->state == READING_FAILED) {
         return READ_BAD;
@@ -401,19 +400,13 @@ static enum read_event read_trailers(struct reader *r, struct buf *in)
     if (size == 0) {
         return READ_MORE;
     }
-    r->trailer_bytes += size;
-    if (r->trailer_bytes > TRAILER_BYTES_MAX) {
-        return bad(r, 400, "a trailer section that is too large");
-    }
-    if (r->trailer_bytes <= TRAILER_BYTES_KEPT) {
-        buf_add(&r->trailer_text, s.data, size);
-    }
+    buf_add(&r->trailer_text, s.data, size);
     buf_consume(in, size);
     if (size > 2) {
         return READ_HEAD;
     }
     s = buf_slice(&r->trailer_text);
-    while (r->trailer_bytes <= TRAILER_BYTES_KEPT && s.size > 2) {
+    while (s.size > 2) {
         const char *fault = add_field(&r->trailers, take_line(&s));
 
         if (fault != NULL) {
@@ -479,6 +472,20 @@ enum read_event reader_next(struct reader *r, struct buf *in, size_t room,
         if (event != READ_HEAD) {
             return event;
         }
+    }
+}
+
+size_t reader_wants(const struct reader *r)
+{
+    switch (r->state) {
+    case READING_HEAD:
+        return r->head_bytes_max;
+    case READING_CHUNK_SIZE:
+        return CHUNK_LINE_BYTES_MAX;
+    case READING_TRAILERS:
+        return TRAILER_BYTES_MAX;
+    default:
+        return 0;
     }
 }
 

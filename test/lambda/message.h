@@ -53,19 +53,20 @@ struct reader {
     uint64_t chunks;
     struct head head;
     struct buf trailer_text;
-    size_t trailer_bytes; /* all of them, also where they are not kept */
     struct fields trailers;
     const char *fault;
     int status; /* that answers the fault */
 };
 
-/* The most of a trailer section that Lambda reads: Go's net/http looks for its
- * end in a buffer of this size. */
-#define TRAILER_BYTES_KEPT 4096u
+/* A larger trailer section is a fault, as it is in Lambda: Go's net/http looks
+ * for its end in a buffer of this size. */
+#define TRAILER_BYTES_MAX 4096u
 
 /* For READ_DATA at most room bytes are consumed, and none if room is 0. */
 enum read_event reader_next(struct reader *r, struct buf *in, size_t room,
                             struct slice *data);
+/* How many bytes it may have to see at once before it can go on. */
+size_t reader_wants(const struct reader *r);
 /* Ready for the next request on the same connection. */
 void reader_reset(struct reader *r);
 void reader_free(struct reader *r);

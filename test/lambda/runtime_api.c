@@ -380,12 +380,6 @@ static void end_response(struct api_conn *a)
     struct buf body = {0};
     char *copy;
 
-    if (a->conn.reader.trailer_bytes > TRAILER_BYTES_KEPT) {
-        log_line(LOG_NOTE,
-                 "trailers lost: a trailer section of %zu bytes, where Lambda "
-                 "reads %u",
-                 a->conn.reader.trailer_bytes, TRAILER_BYTES_KEPT);
-    }
     if (!trailer(a, ERROR_TYPE, a->announced_type, &type)) {
         type = slice_of("");
     }
@@ -476,16 +470,26 @@ static void truncate_upload(struct api_conn *a)
     }
 }
 
+static void reply_truncated(struct api_conn *a)
+{
+    reply_error(a, 400, "TruncatedHTTPRequest",
+                "HTTP request detected as truncated");
+}
+
 static void on_bad(struct conn *c)
 {
     struct api_conn *a = of(c);
     struct buf body = {0};
 
     log_line(LOG_NOTE, "Runtime API: malformed request: %s", c->reader.fault);
-    truncate_upload(a);
+    c->reader.head.close = true;
+    if (a->box->upload == a) {
+        truncate_upload(a);
+        reply_truncated(a);
+        return;
+    }
     buf_format(&body, "%d %s: %s\n", c->reader.status,
                status_reason(c->reader.status), c->reader.fault);
-    c->reader.head.close = true;
     if (a->job == JOB_DISCARD) {
         conn_finish(c);
     } else {
@@ -502,8 +506,7 @@ static void on_eof(struct conn *c)
     c->reader.head.close = true;
     if (a->box->upload == a) {
         truncate_upload(a);
-        reply_error(a, 400, "TruncatedHTTPRequest",
-                    "HTTP request detected as truncated");
+        reply_truncated(a);
         return;
     }
     if (c->reader.state != READING_HEAD || buf_size(&c->in) > 0) {

@@ -167,11 +167,31 @@ static void on_data(struct caller *caller, struct slice data)
     }
 }
 
+/* A stream of no bytes at all is what AWS's runtime for Node.js makes of one
+ * that is ended at once; Lambda has been seen to answer it like this. */
+static bool is_nothing(const struct client *c, const struct failure *failure)
+{
+    if (failure != NULL || !c->has_prelude || c->prelude_read ||
+        buf_size(&c->answer) > 0) {
+        return false;
+    }
+    log_line(LOG_NOTE,
+             "RequestId: %s ended its stream before the prelude: its status "
+             "and headers are lost, in Lambda as well",
+             c->id);
+    return true;
+}
+
 static void on_end(struct caller *caller, const struct failure *failure)
 {
     struct client *c = of(caller);
     bool cut = failure != NULL && !failure->in_trailers;
     bool chunked = false;
+
+    if (!c->answered && is_nothing(c, failure)) {
+        c->has_prelude = false;
+        c->content_type[0] = '\0';
+    }
 
     if (!c->answered && c->content_type == NULL) {
         send_failure(c);

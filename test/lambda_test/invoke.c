@@ -73,7 +73,14 @@ static void test_stream_route(struct lambda *l)
         {"no-mode", "PayloadChunk:part|InvokeComplete:{\"ErrorCode\":"
                     "\"Function.Oh\",~}|"},
         {"undeclared", "PayloadChunk:part|InvokeComplete:{}|"},
-        {"oversized", "PayloadChunk:part|InvokeComplete:{}|"},
+        {"trailers-4096", "PayloadChunk:part|InvokeComplete:{\"ErrorCode\":"
+                          "\"Function.Oh\",~}|"},
+        {"trailers-4097", "PayloadChunk:part|InvokeComplete:{\"ErrorCode\":"
+                          "\"Runtime.TruncatedResponse\",~}|"},
+        {"trailer-line", "PayloadChunk:part|InvokeComplete:{\"ErrorCode\":"
+                         "\"Runtime.TruncatedResponse\",~}|"},
+        {"trailer-lines", "PayloadChunk:part|InvokeComplete:{\"ErrorCode\":"
+                          "\"Runtime.TruncatedResponse\",~}|"},
         {"truncated", "PayloadChunk:part|PayloadChunk:not all|InvokeComplete:"
                       "{\"ErrorCode\":\"Runtime.TruncatedResponse\",~}|"},
         {"malformed", "PayloadChunk:part|InvokeComplete:{\"ErrorCode\":"
@@ -109,7 +116,12 @@ static void test_stream_route(struct lambda *l)
     }
     check("undeclared trailers are mentioned",
           logs(l, "was not announced in a Trailer field"), l->log.data);
-    check("and oversized ones", logs(l, "trailer section of 43"), l->log.data);
+    check("4,096 bytes of trailers are taken",
+          logs(l, "4096 bytes of trailers: 202 taken"), l->log.data);
+    check("and one more is not",
+          logs(l, "4097 bytes of trailers: 400 truncated"), l->log.data);
+    check("nor is a line above 64 KiB",
+          logs(l, "100000 bytes of trailers: 400 truncated"), l->log.data);
 }
 
 static void test_invoke_route(struct lambda *l)

@@ -8,7 +8,9 @@
 #include <stdint.h>
 
 /* Nothing here waits longer for the next byte unless something hangs. */
+#ifndef PATIENCE_MS
 #define PATIENCE_MS 60000
+#endif
 
 #define API     "/2018-06-01/runtime"
 #define PRELUDE "application/vnd.awslambda.http-integration-response"

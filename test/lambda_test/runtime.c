@@ -250,20 +250,67 @@ static void do_undeclared(struct runtime *r)
     end_with_trailers(r, MODE, TRAILERS);
 }
 
-static void do_oversized(struct runtime *r)
-{
-    static char trailers[6000] = TRAILERS "X-Filler: ";
-    size_t size = strlen(trailers);
-
-    memset(trailers + size, 'x', 4200);
-    memcpy(trailers + size + 4200, "\r\n", 3);
-    end_with_trailers(r, MODE "Trailer: " TYPE_T ", " BODY_T "\r\n", trailers);
-}
-
 static void reconnect(struct runtime *r)
 {
     stream_close(&r->api);
     stream_open(&r->api, r->host, r->port);
+}
+
+/* Ends a response with a trailer section of that many bytes, its empty line
+ * among them, and tells on stderr what it got for it. */
+static void end_with_filler(struct runtime *r, size_t size, bool lines)
+{
+    static const char field[] = "X-Filler: ";
+    struct bytes trailers = {0}, reply = {0};
+
+    append_format(&trailers, "%s%s", TRAILERS, field);
+    while (trailers.size < size - 4) {
+        if (lines && trailers.size % 1000 == 0 && trailers.size < size - 50) {
+            append_format(&trailers, "\r\n%s", field);
+        }
+        append(&trailers, "x", 1);
+    }
+    append(&trailers, "\r\n\r\n", 4);
+    start_response(r, MODE "Trailer: " TYPE_T ", " BODY_T "\r\n");
+    say_chunk(r, TEXT("part"));
+    say(r, "0\r\n");
+    (void)stream_send(&r->api, trailers.data, trailers.size);
+    hear(r, &reply);
+    (void)fprintf(stderr, "%zu bytes of trailers: %.3s %s\n", size,
+                  reply.size > 9 ? reply.data + 9 : "no",
+                  strstr(reply.data, "TruncatedHTTPRequest") != NULL
+                      ? "truncated"
+                      : "taken");
+    release(&trailers);
+    release(&reply);
+    reconnect(r);
+}
+
+static void do_trailers_4096(struct runtime *r)
+{
+    end_with_filler(r, 4096, false);
+}
+
+static void do_trailers_4097(struct runtime *r)
+{
+    end_with_filler(r, 4097, false);
+}
+
+static void do_trailer_line(struct runtime *r)
+{
+    end_with_filler(r, 100000, false);
+}
+
+static void do_trailer_lines(struct runtime *r)
+{
+    end_with_filler(r, 100000, true);
+}
+
+/* What AWS's runtime for Node.js sends for a stream that is ended at once. */
+static void do_nothing(struct runtime *r)
+{
+    start_response(r, MODE "Content-Type: " PRELUDE "\r\n");
+    end_response(r);
 }
 
 static void do_truncated(struct runtime *r)
@@ -511,7 +558,11 @@ static const struct {
     {"trailers", do_trailers},
     {"undeclared", do_undeclared},
     {"no-mode", do_no_mode},
-    {"oversized", do_oversized},
+    {"trailers-4096", do_trailers_4096},
+    {"trailers-4097", do_trailers_4097},
+    {"trailer-line", do_trailer_line},
+    {"trailer-lines", do_trailer_lines},
+    {"nothing", do_nothing},
     {"truncated", do_truncated},
     {"malformed", do_malformed},
     {"exit7", do_exit7},

@@ -107,6 +107,8 @@ static void test_answers(struct lambda *l)
     message_free(&m);
     expect(l, "a prelude without body", "/prelude-alone", 200,
            "~\r\nx-only: 1\r\n~", "");
+    expect(l, "a stream ended at once, under the prelude's type", "/nothing",
+           200, "~\r\nContent-Type: application/octet-stream\r\n~", "");
     expect(l, "204", "/prelude-204", 204, "HTTP/1.1 204 No Content\r\n~", "");
     stream_open(&s, "127.0.0.1", l->port);
     (void)stream_send(&s, TEXT(head_request));
@@ -165,6 +167,22 @@ static void test_failures(struct lambda *l)
           l->log.data);
 }
 
+static void test_large_trailer(struct lambda *l)
+{
+    struct bytes request = {0};
+    struct message m;
+
+    append_format(&request,
+                  "POST / HTTP/1.1\r\nHost: h\r\n" CHUNKED "\r\n0\r\nX: ");
+    while (request.size < 200000) {
+        append(&request, "xxxxxxxxxxxxxxxx", 16);
+    }
+    ask(l, &m, request.data, request.size);
+    check("a trailer line above 64 KiB", m.status == 400, m.head.data);
+    message_free(&m);
+    release(&request);
+}
+
 static void test_bad_requests(struct lambda *l)
 {
     static const struct {
@@ -201,6 +219,7 @@ static void test_bad_requests(struct lambda *l)
     };
     struct message m;
 
+    test_large_trailer(l);
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         struct bytes request = {0};
 
