@@ -11,6 +11,7 @@
 #include "lambda/direct.h"
 #include "lambda/json.h"
 #include "lambda/loop.h"
+#include "lambda/name.h"
 #include "lambda/process.h"
 #include "lambda/sandbox.h"
 #include "lambda/wire.h"
@@ -42,6 +43,8 @@ static const char help[] =
     "  --timeout SECONDS     limit of an invocation (30); up to 900\n"
     "  --concurrency N       sandboxes at most (1), started on demand;\n"
     "                        further requests wait for one\n"
+    "  --function-name NAME  the function's name (function): others are not\n"
+    "                        found. Without it any name is the function's.\n"
     "  --throttle            a streamed response's bandwidth as in Lambda:\n"
     "                        6 MiB at once, then 2 MiB a second\n"
     "  --wire[=FILE]         an annotated transcript of every byte of the\n"
@@ -71,6 +74,7 @@ static struct settings settings = {
     .api_port = 9001,
     .timeout_ns = 30 * NS_PER_S,
     .concurrency = 1,
+    .memory_mb = 128,
 };
 static bool api_given, wire_wanted;
 static const char *wire_path;
@@ -177,6 +181,16 @@ static void set_env(const char *value)
     buf_format(&settings.environment, "%s=%s%c", value, own, 0);
 }
 
+static void set_function_name(const char *value)
+{
+    if (!is_function_name(slice_of(value))) {
+        refuse("--function-name must be 1 to 64 letters, digits, hyphens and "
+               "underscores, not \"%s\"",
+               value);
+    }
+    settings.function_name = value;
+}
+
 static void set_invoke(const char *value)
 {
     settings.invoke = value;
@@ -186,9 +200,13 @@ static const struct {
     const char *name;
     void (*set)(const char *value);
 } with_value[] = {
-    {"--port", set_port},       {"--runtime-api", set_api},
-    {"--timeout", set_timeout}, {"--concurrency", set_concurrency},
-    {"--env", set_env},         {"--invoke", set_invoke},
+    {"--port", set_port},
+    {"--runtime-api", set_api},
+    {"--timeout", set_timeout},
+    {"--concurrency", set_concurrency},
+    {"--env", set_env},
+    {"--invoke", set_invoke},
+    {"--function-name", set_function_name},
 };
 
 /* True: it took the next argument as its value. */
@@ -432,7 +450,7 @@ int main(int argc, char **argv)
         return 1;
     }
     if (settings.invoke != NULL) {
-        direct_invoke(buf_slice(&event));
+        direct_invoke(buf_slice(&event), settings.function_name);
         buf_free(&event);
         status = loop_run();
     } else if (serve()) {

@@ -19,6 +19,7 @@ static const struct {
 } suites[] = {
     {"command", test_command},
     {"life", test_life},
+    {"name", test_one_name},
 };
 
 int main(int argc, char **argv)

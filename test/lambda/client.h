@@ -6,17 +6,28 @@
 
 #include "conn.h"
 #include "invocation.h"
+#include "name.h"
 #include "settings.h"
 
-enum route { ROUTE_URL, ROUTE_STREAM, ROUTE_INVOKE };
+enum route {
+    ROUTE_URL,
+    ROUTE_STREAM,
+    ROUTE_INVOKE,
+    ROUTE_GET_FUNCTION,
+    ROUTE_GET_CONFIGURATION,
+    ROUTE_LIST_FUNCTIONS,
+    ROUTE_UNKNOWN /* a path of the Lambda API that is not answered here */
+};
 
 struct client {
     struct conn conn;
     struct caller caller;
     enum route route;
-    char id[UUID_SIZE]; /* of the invocation */
-    char *name;         /* of the function, in the invoke routes */
-    struct buf body;    /* of the request */
+    const struct settings *settings;
+    char id[UUID_SIZE]; /* of the request, and of the invocation */
+    struct function_name function;
+    const char *name_fault; /* NULL: none */
+    struct buf body;        /* of the request */
     uint64_t body_max;
 
     struct buf answer; /* the prelude as far as it has come, or all of it */
@@ -44,6 +55,13 @@ void client_reply(struct client *c, int status, const char *fields,
  * how the client learns that something is missing. */
 void client_done(struct client *c, bool complete);
 size_t client_room(const struct client *c);
+/* Refuses a request, whose body need not have been read. */
+void client_refuse(struct client *c, int status, const char *fields,
+                   const char *text);
+/* Without waits nobody is told of the response. */
+struct invocation *client_invocation(struct client *c, bool waits);
+/* False: it has been refused. */
+bool client_submit(struct client *c, struct invocation *i);
 
 bool front_open(const struct settings *settings, uint16_t *port);
 

@@ -2,6 +2,7 @@
 #include "direct.h"
 
 #include "invocation.h"
+#include "name.h"
 #include "sandbox.h"
 
 #include <errno.h>
@@ -94,7 +95,7 @@ static void on_finished(struct caller *caller, bool failed)
     flush();
 }
 
-void direct_invoke(struct slice event)
+void direct_invoke(struct slice event, const char *name)
 {
     static const struct caller_ops ops = {.streams = true,
                                           .begin = begin,
@@ -102,15 +103,16 @@ void direct_invoke(struct slice event)
                                           .end = on_end,
                                           .room = on_room,
                                           .finished = on_finished};
+    struct function_name function;
     struct invocation *i;
 
     direct.caller.ops = &ops;
     direct.watch.fd = STDOUT_FILENO;
     direct.watch.events = POLLOUT;
     direct.watch.on_io = on_writable;
-    i = invocation_new(
-        &direct.caller,
-        "arn:aws:lambda:us-east-1:123456789012:function:function");
+    (void)name_read(&function, slice_of(name == NULL ? "function" : name),
+                    slice_of(""));
+    i = invocation_new(&direct.caller, function.arn, slice_of(""));
     buf_add_slice(&i->event, event);
     (void)pool_submit(i);
 }

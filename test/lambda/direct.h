@@ -4,7 +4,8 @@
 
 #include "base.h"
 
-/* Ends the loop with the program's exit status when it is over. */
-void direct_invoke(struct slice event);
+/* Ends the loop with the program's exit status when it is over. The name of
+ * the function may be NULL. */
+void direct_invoke(struct slice event, const char *name);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include "runtime_api.h"
 #include "text.h"
+#include "trace.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -26,23 +27,16 @@ static void on_refill(struct watch *w)
     invocation_resume(i);
 }
 
-struct invocation *invocation_new(struct caller *caller, const char *arn)
+struct invocation *invocation_new(struct caller *caller, const char *arn,
+                                  struct slice trace)
 {
     struct invocation *i = allocate(sizeof *i);
-    char root[25], parent[17], lineage[9];
-    struct buf trace = {0};
 
     uuid_make(i->id);
     uuid_make(i->nonce);
     i->caller = caller;
     i->arn = slice_copy(slice_of(arn));
-    hex_random(root, 24);
-    hex_random(parent, 16);
-    hex_random(lineage, 8);
-    buf_format(&trace, "Root=1-%08llx-%s;Parent=%s;Sampled=0;Lineage=1:%s:0",
-               (unsigned long long)(wall_ms() / 1000), root, parent, lineage);
-    i->trace_id = slice_copy(buf_slice(&trace));
-    buf_free(&trace);
+    i->trace_id = trace_complete(trace);
     i->tokens = BUCKET_BYTES;
     i->refill.fd = -1;
     i->refill.on_due = on_refill;

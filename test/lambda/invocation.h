@@ -52,7 +52,8 @@ struct invocation {
     struct watch refill;
 };
 
-struct invocation *invocation_new(struct caller *caller, const char *arn);
+struct invocation *invocation_new(struct caller *caller, const char *arn,
+                                  struct slice trace);
 
 void invocation_begin(struct invocation *i, struct slice content_type);
 /* How much of the response can be taken now. */

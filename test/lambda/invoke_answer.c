@@ -67,8 +67,8 @@ static void stream_head(struct client *c)
     add_date(out);
     buf_format(out,
                "Content-Type: application/vnd.amazon.eventstream\r\n"
-               "x-amzn-RequestId: %s\r\nX-Amz-Executed-Version: $LATEST\r\n",
-               c->id);
+               "x-amzn-RequestId: %s\r\nX-Amz-Executed-Version: %s\r\n",
+               c->id, name_version(&c->function));
     h->close = h->close || h->minor == 0;
     if (h->minor == 1) {
         buf_text(out, "Transfer-Encoding: chunked\r\n");
@@ -136,9 +136,9 @@ static void invoke_end(struct caller *caller, const struct failure *failure)
 
     buf_format(&fields,
                "Content-Type: application/json\r\n%s"
-               "x-amzn-RequestId: %s\r\nX-Amz-Executed-Version: $LATEST\r\n%c",
+               "x-amzn-RequestId: %s\r\nX-Amz-Executed-Version: %s\r\n%c",
                failure != NULL ? "X-Amz-Function-Error: Unhandled\r\n" : "",
-               c->id, 0);
+               c->id, name_version(&c->function), 0);
     client_reply(c, 200, (char *)fields.data,
                  failure != NULL ? failure->body : buf_slice(&c->answer));
     buf_free(&fields);

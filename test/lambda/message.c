@@ -140,11 +140,22 @@ static const char *request_target(struct head *h)
     if (slice_starts_nocase(rest, "http://")) {
         rest.data += 7;
         rest.size -= 7;
-        while (rest.size > 0 && rest.data[0] != '/') {
+        h->authority.data = rest.data;
+        while (rest.size > 0 && rest.data[0] != '/' && rest.data[0] != '?') {
             rest.data++;
             rest.size--;
+            h->authority.size++;
         }
-        rest = rest.size > 0 ? rest : slice_of("/");
+        if (h->authority.size == 0) {
+            return "a request target without a host";
+        }
+        if (rest.size == 0 || rest.data[0] == '?') {
+            rest.data += rest.size > 0 ? 1 : 0;
+            rest.size -= rest.size > 0 ? 1 : 0;
+            h->path = slice_of("/");
+            h->query = rest;
+            return NULL;
+        }
     } else if (rest.data[0] != '/' && !slice_is(rest, "*")) {
         return "a request target that is no path";
     }
@@ -213,6 +224,8 @@ static enum read_event framing(struct reader *r)
             }
         } else if (slice_is_nocase(f->name, "host")) {
             hosts++;
+            /* RFC 9112, section 3.2.2: the target's authority counts. */
+            f->value = h->authority.size > 0 ? h->authority : f->value;
         }
     }
     if (codings > 1 || (codings == 1 && has_length)) {

@@ -26,6 +26,7 @@ bool fields_has(const struct fields *f, const char *name, const char *member);
 struct head {
     struct buf text; /* what all slices point into */
     struct slice method, target, path, query;
+    struct slice authority; /* of an absolute-form target; or empty */
     struct fields fields;
     int minor; /* HTTP/1.minor */
     bool chunked, close, expects_continue;

@@ -44,16 +44,16 @@ static void add_variables(struct buf *out, const struct settings *settings,
         "_HANDLER=function.handler",
         "AWS_REGION=us-east-1",
         "AWS_DEFAULT_REGION=us-east-1",
-        "AWS_LAMBDA_FUNCTION_NAME=function",
         "AWS_LAMBDA_FUNCTION_VERSION=$LATEST",
-        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE=128",
         "AWS_LAMBDA_INITIALIZATION_TYPE=on-demand",
-        "AWS_LAMBDA_LOG_GROUP_NAME=/aws/lambda/function",
         "LAMBDA_RUNTIME_DIR=/var/runtime",
         "LANG=en_US.UTF-8",
         "TZ=:UTC",
     };
     static const char *const passed[] = {"PATH", "HOME", "LD_LIBRARY_PATH"};
+    const char *name = settings->function_name == NULL
+                           ? "function"
+                           : settings->function_name;
     time_t now = time(NULL);
     struct tm today = {0};
     char stream[33];
@@ -61,6 +61,10 @@ static void add_variables(struct buf *out, const struct settings *settings,
     buf_format(out, "AWS_LAMBDA_RUNTIME_API=%s:%u%c", settings->api_host,
                (unsigned)api_port, 0);
     buf_format(out, "LAMBDA_TASK_ROOT=%s%c", settings->task_root, 0);
+    buf_format(out, "AWS_LAMBDA_FUNCTION_NAME=%s%c", name, 0);
+    buf_format(out, "AWS_LAMBDA_LOG_GROUP_NAME=/aws/lambda/%s%c", name, 0);
+    buf_format(out, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE=%ld%c",
+               settings->memory_mb, 0);
     hex_random(stream, 32);
     (void)gmtime_r(&now, &today);
     buf_format(out, "AWS_LAMBDA_LOG_STREAM_NAME=%04d/%02d/%02d/[$LATEST]%s%c",

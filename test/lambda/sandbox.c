@@ -128,15 +128,14 @@ static void run_out(struct sandbox *box)
 {
     struct invocation *i = box->invocation;
 
-    /* The type is RAPID's name; callers of Invoke have been seen to get
-     * "Sandbox.Timedout" for the same. */
+    /* RAPID itself calls it Sandbox.Timeout; this is what callers see. */
     i->status = "timeout";
     if (box->state == RUNTIME_STARTED) {
-        invocation_fail(i, "Sandbox.Timeout",
+        invocation_fail(i, "Sandbox.Timedout",
                         "Init timed out after %d.00 seconds",
                         (int)(INIT_NS / NS_PER_S));
     } else {
-        invocation_fail(i, "Sandbox.Timeout",
+        invocation_fail(i, "Sandbox.Timedout",
                         "Task timed out after %.2f seconds",
                         (double)settings->timeout_ns / 1e9);
     }

@@ -13,6 +13,8 @@ struct settings {
     int64_t timeout_ns;
     unsigned concurrency;
     bool throttle;
+    const char *function_name; /* NULL: any name is the function's */
+    long memory_mb;
     const char *program;   /* what to run: a path */
     const char *task_root; /* where to run it */
     char *const *arguments;

@@ -76,8 +76,32 @@ static void add_joined(struct buf *out, const struct member *list, size_t count,
     buf_free(&value);
 }
 
-/* The cookies of a request stand in a member of their own, and AWS's adapters
- * all put them back into a Cookie header; so they are not in both places. */
+/* Left out of the event: the cookies, which stand in a member of their own (and
+ * AWS's adapters all put them back into a Cookie header); what is about the
+ * client's own connection; and the trace, of which there is one, completed. */
+static bool is_left_out(struct slice name)
+{
+    static const char *const names[] = {
+        "connection",
+        "cookie",
+        "expect",
+        "keep-alive",
+        "te",
+        "trailer",
+        "proxy-connection",
+        "transfer-encoding",
+        "upgrade",
+        "x-amzn-trace-id",
+    };
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (slice_is_nocase(name, names[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void add_headers(struct buf *out, const struct fields *fields,
                         const char *source, const char *port, const char *trace)
 {
@@ -92,7 +116,7 @@ static void add_headers(struct buf *out, const struct fields *fields,
     struct slice present;
 
     for (size_t i = 0; i < fields->count; i++) {
-        if (!slice_is_nocase(fields->list[i].name, "cookie")) {
+        if (!is_left_out(fields->list[i].name)) {
             list[count] = (struct member){fields->list[i].name,
                                           fields->list[i].value, i};
             count++;
@@ -218,6 +242,17 @@ static void add_time(struct buf *out)
                t.tm_min, t.tm_sec, (long long)now);
 }
 
+/* Without the port. An IPv6 address has colons, in brackets. */
+static struct slice host_name(struct slice host)
+{
+    const unsigned char *end = memchr(host.data, ']', host.size);
+
+    if (host.size > 0 && host.data[0] == '[' && end != NULL) {
+        return (struct slice){host.data, (size_t)(end - host.data) + 1};
+    }
+    return slice_cut(&host, ':');
+}
+
 static void add_context(struct buf *out, const struct head *h,
                         const char *source, const char *id)
 {
@@ -225,7 +260,7 @@ static void add_context(struct buf *out, const struct head *h,
 
     (void)fields_get(&h->fields, "host", &host);
     (void)fields_get(&h->fields, "user-agent", &agent);
-    host = slice_cut(&host, ':');
+    host = host_name(host);
     buf_text(out, ",\"requestContext\":{\"accountId\":\"anonymous\",");
     add_member(out, "apiId", slice_of("local"));
     buf_text(out, "\"authentication\":null,\"authorizer\":null,");

@@ -192,7 +192,7 @@ static void test_invoke_requests(struct lambda *l)
           m.status == 400 &&
               is_like(m.head.data, "~x-amzn-ErrorType: "
                                    "InvalidRequestContentException\r\n~") &&
-              is_like(m.body.data, "{\"Type\":\"User\",\"Message\":\"~\"}"),
+              is_like(m.body.data, "{\"Type\":\"User\",\"message\":\"~\"}"),
           m.head.data);
     message_free(&m);
     memset(large, '1', 7000000);
@@ -212,24 +212,26 @@ static void test_invoke_requests(struct lambda *l)
     message_free(&m);
     free(large);
     post(l, &m,
-         "/2015-03-31/functions/arn%3Aaws%3Alambda%3Aeu-west-1%3A1%3A"
-         "function%3Ag/invocations?Qualifier=live",
+         "/2015-03-31/functions/arn%3Aaws%3Alambda%3Aeu-west-1%3A"
+         "210987654321%3Afunction%3Ag/invocations?Qualifier=live",
          "X-Amz-Client-Context: eyJhIjoxfQ==\r\nX-Amz-Tenant-Id: t1\r\n"
-         "X-Amzn-Trace-Id: Root=1-2-3\r\n",
+         "X-Amzn-Trace-Id: "
+         "Root=1-5759e988-bd862e3fe1be46a994272793\r\n",
          TEXT("{\"do\":\"head\"}"));
-    check("headers of the event",
-          is_like(m.body.data,
-                  "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
-                  "Lambda-Runtime-Aws-Request-Id: ~\r\n"
-                  "Lambda-Runtime-Client-Context: {\"a\":1}\r\n"
-                  "Lambda-Runtime-Deadline-Ms: ~\r\n"
-                  "Lambda-Runtime-Invocation-Id: ~\r\n"
-                  "Lambda-Runtime-Invoked-Function-Arn: "
-                  "arn:aws:lambda:eu-west-1:1:function:g:live\r\n"
-                  "Lambda-Runtime-Aws-Tenant-Id: t1\r\n"
-                  "Lambda-Runtime-Trace-Id: Root=1-2-3\r\nDate: ~ GMT\r\n"
-                  "Content-Length: 13\r\n\r\n"),
-          m.body.data);
+    check(
+        "headers of the event",
+        is_like(m.body.data,
+                "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+                "Lambda-Runtime-Aws-Request-Id: ~\r\n"
+                "Lambda-Runtime-Client-Context: {\"a\":1}\r\n"
+                "Lambda-Runtime-Deadline-Ms: ~\r\n"
+                "Lambda-Runtime-Invocation-Id: ~\r\n"
+                "Lambda-Runtime-Invoked-Function-Arn: "
+                "arn:aws:lambda:eu-west-1:210987654321:function:g:live\r\n"
+                "Lambda-Runtime-Aws-Tenant-Id: t1\r\n"
+                "Lambda-Runtime-Trace-Id: Root=1-5759e988-~\r\nDate: ~ GMT\r\n"
+                "Content-Length: 13\r\n\r\n"),
+        m.body.data);
     message_free(&m);
 }
 

@@ -122,6 +122,7 @@ static void test_serving(void)
     stream_close(&s);
     test_url(&l);
     test_invoke(&l);
+    test_service(&l);
     test_api(&l);
     test_forwarding(&l, "/gate", "\r\nfirst\r\n", "\r\n0\r\n\r\n");
     test_forwarding(&l, STREAM, "first", "InvokeComplete");
@@ -157,7 +158,7 @@ static bool try_timeout(int seconds)
         decode_events(&m, &events);
         check("a time-out",
               is_like(events.data, "~InvokeComplete:{\"ErrorCode\":"
-                                   "\"Sandbox.Timeout\",~}|") &&
+                                   "\"Sandbox.Timedout\",~}|") &&
                   strstr(events.data, message) != NULL,
               events.data);
         begun = strncmp(events.data, "PayloadChunk:part|", 18) == 0;

@@ -6,9 +6,11 @@
 
 void test_url(struct lambda *l);
 void test_invoke(struct lambda *l);
+void test_service(struct lambda *l);
 void test_api(struct lambda *l);
 void test_life(void);
 void test_command(void);
+void test_one_name(void);
 
 /* "PayloadChunk:one |PayloadChunk:two |InvokeComplete:{}|", or what is wrong
  * with the stream. */

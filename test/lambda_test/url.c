@@ -48,6 +48,21 @@ static void test_events(struct lambda *l)
         {"Content-Type: text/plain\r\n", "\xff\xfe", "~\"//4=\",~:true,~"},
         {"Content-Type: text/plain\r\n", "\x01\x7f", "~\"\\u0001\\u007f\",~"},
     };
+    static const struct {
+        const char *request, *pattern;
+    } hosts[] = {
+        {"GET /echo HTTP/1.1\r\nHost: [::1]:8080\r\n\r\n",
+         "~\"host\":\"[::1]:8080\",~\"domainName\":\"[::1]\",~"},
+        {"GET http://a:1/echo?q=1 HTTP/1.1\r\nHost: b\r\n\r\n",
+         "~\"rawPath\":\"/echo\",\"rawQueryString\":\"q=1\",~\"host\":"
+         "\"a:1\",~\"domainName\":\"a\",~"},
+        {"GET http://a?q=1 HTTP/1.1\r\nHost: b\r\n\r\n",
+         "~\"rawPath\":\"/\",\"rawQueryString\":\"q=1\",~\"host\":\"a\",~"},
+        {"GET /echo HTTP/1.1\r\nHost: b\r\nConnection: keep-alive, X-Y\r\n"
+         "Expect: nothing\r\nUpgrade: h2c\r\nTE: trailers\r\n"
+         "Keep-Alive: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+         "~\"headers\":{\"host\":\"b\",\"x-amzn-trace-id\":~"},
+    };
     static const char chunked[] =
         "PUT /echo HTTP/1.1\r\nHost: h\r\nContent-Type: text/plain\r\n" CHUNKED
         "\r\n2;x=y\r\nab\r\n0003\r\ncde\r\n0\r\nX-T: 1\r\n\r\n";
@@ -67,6 +82,12 @@ static void test_events(struct lambda *l)
         post(l, &m, "/echo", bodies[i].type, bodies[i].body,
              strlen(bodies[i].body));
         check("the body in the event", is_like(m.body.data, bodies[i].pattern),
+              m.body.data);
+        message_free(&m);
+    }
+    for (size_t i = 0; i < sizeof hosts / sizeof hosts[0]; i++) {
+        ask(l, &m, hosts[i].request, strlen(hosts[i].request));
+        check("the host in the event", is_like(m.body.data, hosts[i].pattern),
               m.body.data);
         message_free(&m);
     }
