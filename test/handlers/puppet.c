@@ -10,7 +10,7 @@
  *     put N C             http_append() of N times the character C
  *     move N TEXT         moves TEXT by N bytes inside itself, and writes it
  *     flush               http_flush()
- *     sleep MS            waits, then http_look()
+ *     sleep MS            waits, then http_look(); nothing after an error
  *     context             writes what came with the event, a line a chunk
  *     fail TYPE TEXT      http_fail(), and returns its result
  *     return N            returns N
@@ -109,7 +109,7 @@ static void sleep_and_look(struct http_stream *out, int ms)
 {
     struct timespec t = {ms / 1000, ms % 1000 * 1000000};
 
-    while (nanosleep(&t, &t) < 0)
+    while (!out->error && nanosleep(&t, &t) < 0)
         continue;
     (void)http_look(out);
 }
