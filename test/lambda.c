@@ -40,7 +40,14 @@ static const char help[] =
     "                        (127.0.0.1:9001); port 0: a free one. Every\n"
     "                        further sandbox has a free port of its own, by\n"
     "                        which its connections are told from the others'.\n"
-    "  --timeout SECONDS     limit of an invocation (30); up to 900\n"
+    "  --timeout SECONDS     limit of an invocation (30), up to 900; 0: none,\n"
+    "                        and the runtime is told 900\n"
+    "  --init-timeout SECONDS\n"
+    "                        limit of an initialisation (10); 0: none. One "
+    "that\n"
+    "                        takes longer is started again, as in Lambda: "
+    "within\n"
+    "                        the invocation, with its limit.\n"
     "  --concurrency N       sandboxes at most (1), started on demand;\n"
     "                        further requests wait for one\n"
     "  --function-name NAME  the function's name (function): others are not\n"
@@ -73,6 +80,7 @@ static struct settings settings = {
     .api_host = "127.0.0.1",
     .api_port = 9001,
     .timeout_ns = 30 * NS_PER_S,
+    .init_timeout_ns = 10 * NS_PER_S,
     .concurrency = 1,
     .memory_mb = 128,
 };
@@ -131,7 +139,7 @@ static void set_api(const char *value)
 }
 
 /* Seconds with up to three decimals: more are not asked of a time limit. */
-static void set_timeout(const char *value)
+static int64_t read_seconds(const char *option, const char *value)
 {
     size_t whole = strspn(value, "0123456789");
     size_t decimals = 0;
@@ -144,11 +152,25 @@ static void set_timeout(const char *value)
     for (size_t i = 0, unit = 100; i < decimals && i < 3; i++, unit /= 10) {
         ms += (value[whole + 1 + i] - '0') * (int64_t)unit;
     }
-    if (ms < 1 || ms > 900000 || decimals > 3 ||
+    if (whole == 0 || whole > 3 || ms > 900000 || decimals > 3 ||
         value[whole + (decimals > 0 ? decimals + 1 : 0)] != '\0') {
-        refuse("--timeout must be seconds up to 900, not \"%s\"", value);
+        struct buf format = {0};
+
+        buf_format(&format, "%s must be seconds up to 900, not \"%%s\"%c",
+                   option, 0);
+        refuse((char *)format.data, value);
     }
-    settings.timeout_ns = ms * NS_PER_MS;
+    return ms * NS_PER_MS;
+}
+
+static void set_timeout(const char *value)
+{
+    settings.timeout_ns = read_seconds("--timeout", value);
+}
+
+static void set_init_timeout(const char *value)
+{
+    settings.init_timeout_ns = read_seconds("--init-timeout", value);
 }
 
 static void set_concurrency(const char *value)
@@ -207,6 +229,7 @@ static const struct {
     {"--env", set_env},
     {"--invoke", set_invoke},
     {"--function-name", set_function_name},
+    {"--init-timeout", set_init_timeout},
 };
 
 /* True: it took the next argument as its value. */

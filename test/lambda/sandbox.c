@@ -15,10 +15,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Lambda's limit on initialisation; and what a runtime gets to end by itself
- * after it has reported that its initialisation failed. */
-#define INIT_NS       (10 * NS_PER_S)
+/* What a runtime gets to end by itself after it has reported that its
+ * initialisation failed. */
 #define INIT_ERROR_NS (NS_PER_S / 2)
+/* The deadline that a runtime is told where there is none: Lambda's latest. */
+#define NO_TIMEOUT_MS 900000
 #define QUEUE_MAX     10000u
 /* A longer line of a runtime's output is passed on in pieces. */
 #define LOG_LINE_BYTES_MAX 16384u
@@ -29,6 +30,7 @@ static struct invocation *queue, **queue_end = &queue;
 static size_t queue_size;
 
 static void dispatch(void);
+static void begin(struct sandbox *box);
 
 static void log_flush(struct sandbox *box, bool all)
 {
@@ -109,6 +111,7 @@ static void finish(struct sandbox *box)
         memory = process_memory(box->pid);
     }
     box->invocation = NULL;
+    box->again = false;
     box->timer.due = 0;
     box->used = now_ns();
     invocation_finish(i, memory);
@@ -130,15 +133,8 @@ static void run_out(struct sandbox *box)
 
     /* RAPID itself calls it Sandbox.Timeout; this is what callers see. */
     i->status = "timeout";
-    if (box->state == RUNTIME_STARTED) {
-        invocation_fail(i, "Sandbox.Timedout",
-                        "Init timed out after %d.00 seconds",
-                        (int)(INIT_NS / NS_PER_S));
-    } else {
-        invocation_fail(i, "Sandbox.Timedout",
-                        "Task timed out after %.2f seconds",
-                        (double)settings->timeout_ns / 1e9);
-    }
+    invocation_fail(i, "Sandbox.Timedout", "Task timed out after %.2f seconds",
+                    (double)settings->timeout_ns / 1e9);
     finish(box);
     condemn(box);
 }
@@ -162,6 +158,11 @@ static void settle(struct sandbox *box)
 {
     api_close(box);
     log_close(box);
+    if (box->invocation != NULL && box->again && box->condemned) {
+        box->exited = false;
+        begin(box);
+        return;
+    }
     if (box->invocation != NULL) {
         fail_of_exit(box);
         finish(box);
@@ -189,11 +190,30 @@ static void on_timer(struct watch *w)
 
     if (box->exited) {
         settle(box);
+    } else if (box->state == RUNTIME_STARTED && !box->again) {
+        log_line(LOG_REPORT,
+                 "INIT_REPORT Init Duration: %.2f ms Phase: init "
+                 "Status: timeout",
+                 (double)(now_ns() - box->started) / 1e6);
+        box->again = true;
+        condemn(box);
     } else if (box->invocation != NULL) {
         run_out(box);
     } else if (box->state == RUNTIME_INIT_ERROR) {
         condemn(box);
     }
+}
+
+/* The time that an invocation may take begins now. */
+static void start_clock(struct sandbox *box)
+{
+    struct invocation *i = box->invocation;
+    int64_t limit = settings->timeout_ns;
+
+    i->started = now_ns();
+    i->deadline_ms = wall_ms() +
+                     (limit == 0 ? NO_TIMEOUT_MS : limit / NS_PER_MS);
+    box->timer.due = limit == 0 ? 0 : i->started + limit;
 }
 
 /* Delivers the event if the runtime is asking for one. The time limit counts
@@ -202,9 +222,9 @@ static void run(struct sandbox *box)
 {
     struct invocation *i = box->invocation;
 
-    i->started = now_ns();
-    i->deadline_ms = wall_ms() + settings->timeout_ns / NS_PER_MS;
-    box->timer.due = i->started + settings->timeout_ns;
+    if (!box->again) {
+        start_clock(box);
+    }
     if (api_is_polled(box)) {
         box->state = RUNTIME_RUNNING;
         box->epoch = i->started;
@@ -239,13 +259,27 @@ static bool start(struct sandbox *box)
     box->init_ns = 0;
     box->conn_count = 0;
     box->started = box->epoch = now_ns();
-    box->timer.due = box->started + INIT_NS;
+    if (box->again) {
+        start_clock(box);
+    } else if (settings->init_timeout_ns > 0) {
+        box->timer.due = box->started + settings->init_timeout_ns;
+    }
     box->log.fd = output;
     box->log.events = POLLIN;
     loop_add(&box->log);
     wire_note(box->number, "process %ld starts, Runtime API on port %u",
               (long)pid, (unsigned)box->port);
     return true;
+}
+
+static void begin(struct sandbox *box)
+{
+    if (!start(box)) {
+        invocation_fail(box->invocation, "Runtime.InvalidEntrypoint",
+                        "cannot run %s: %s", settings->program,
+                        strerror(errno));
+        finish(box);
+    }
 }
 
 static void assign(struct sandbox *box, struct invocation *i)
@@ -255,10 +289,8 @@ static void assign(struct sandbox *box, struct invocation *i)
     i->throttled = settings->throttle;
     if (box->state == RUNTIME_READY) {
         run(box);
-    } else if (!start(box)) {
-        invocation_fail(i, "Runtime.InvalidEntrypoint", "cannot run %s: %s",
-                        settings->program, strerror(errno));
-        finish(box);
+    } else {
+        begin(box);
     }
 }
 
@@ -315,8 +347,10 @@ void sandbox_next(struct sandbox *box)
 {
     switch (box->state) {
     case RUNTIME_STARTED:
-        box->init_ns = now_ns() - box->started;
-        box->timer.due = 0;
+        if (!box->again) {
+            box->init_ns = now_ns() - box->started;
+            box->timer.due = 0;
+        }
         box->state = RUNTIME_READY;
         if (box->invocation != NULL) {
             box->invocation->init_ns = box->init_ns;

@@ -29,6 +29,9 @@ struct sandbox {
     pid_t pid;      /* 0: no process */
     bool exited;    /* but what it sent is still being taken in */
     bool condemned; /* killed, or about to be */
+    /* The initialisation takes place within the invocation: the one before it
+     * took too long. */
+    bool again;
     int wait_status;
     long memory_kib;
     int64_t started, used, init_ns;

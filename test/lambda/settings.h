@@ -9,8 +9,9 @@
 struct settings {
     uint16_t port;
     char api_host[16];
-    uint16_t api_port; /* of the first sandbox; 0: a free one */
-    int64_t timeout_ns;
+    uint16_t api_port;  /* of the first sandbox; 0: a free one */
+    int64_t timeout_ns; /* of an invocation; 0: none, as is that below */
+    int64_t init_timeout_ns;
     unsigned concurrency;
     bool throttle;
     const char *function_name; /* NULL: any name is the function's */

@@ -81,7 +81,7 @@ static void test_command_line(void)
     expect_usage("--version", "--version", NULL, 0, "lambda ~.~.~\n");
     expect_usage("a wrong port", "--port", "70000", 2,
                  "lambda: --port must be ~\"70000\"\nusage: ~");
-    expect_usage("a wrong time limit", "--timeout=0", NULL, 2,
+    expect_usage("a wrong time limit", "--timeout=901", NULL, 2,
                  "lambda: --timeout must be ~\nusage: ~");
     expect_usage("an unknown option", "--what", NULL, 2,
                  "lambda: there is no option \"--what\"\nusage: ~");

@@ -11,7 +11,9 @@ extern unsigned passed, failed, skipped;
 extern char gate[64];
 
 /* Ports that are free, and no limit that a slow machine could reach. */
-#define PORTS "--port", "0", "--runtime-api", "127.0.0.1:0", "--timeout", "900"
+#define PORTS                                                          \
+    "--port", "0", "--runtime-api", "127.0.0.1:0", "--timeout", "900", \
+        "--init-timeout", "0"
 
 struct lambda {
     pid_t pid;

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 /* The runtime goes on only when the client has its first chunk. */
@@ -224,6 +225,63 @@ static void test_bad_starts(void)
     }
 }
 
+static void test_slow_starts(void)
+{
+    struct lambda l;
+    struct message m;
+    int64_t began = now_ms();
+
+    (void)unlink(gate);
+    start(&l, "hang-once", PORTS, "--init-timeout", "0.3", "--env", "GATE",
+          END);
+    if (is_up(&l)) {
+        expect(&l, "an initialisation that is started again", "/words", 200,
+               "~", "one two three");
+        check("and said to be",
+              logs(&l, "Phase: init Status: timeout") && logs(&l, "REPORT R"),
+              l.log.data);
+        check("not before its time", now_ms() - began >= 300, "");
+        stop(&l);
+    }
+    began = now_ms();
+    start(&l, "hang", PORTS, "--init-timeout", "0.3", "--timeout", "0.6",
+          "--env", "GATE", END);
+    if (is_up(&l)) {
+        post(&l, &m, INVOKE, "", TEXT("{}"));
+        check("one that hangs again",
+              is_like(m.body.data, "{\"errorType\":\"Sandbox.Timedout\",~ "
+                                   "timed out after 0.60 seconds\"}"),
+              m.body.data);
+        check("has the time of the invocation", now_ms() - began >= 900, "");
+        message_free(&m);
+        stop(&l);
+    }
+}
+
+static void test_no_limits(void)
+{
+    struct lambda l;
+    struct message m;
+    struct timespec before, after;
+    const char *deadline;
+    long long ms;
+
+    start(&l, "good", PORTS, "--timeout", "0", "--init-timeout", "0", END);
+    if (is_up(&l)) {
+        (void)clock_gettime(CLOCK_REALTIME, &before);
+        get(&l, &m, "/head");
+        (void)clock_gettime(CLOCK_REALTIME, &after);
+        deadline = strstr(m.body.data, "Deadline-Ms: ");
+        ms = deadline == NULL ? 0 : atoll(deadline + 13);
+        check("no time limit: the deadline says 900 s",
+              ms / 1000 - 900 >= before.tv_sec &&
+                  ms / 1000 - 900 <= after.tv_sec,
+              m.body.data);
+        message_free(&m);
+        stop(&l);
+    }
+}
+
 static void test_concurrency(void)
 {
     struct stream clients[6];
@@ -330,6 +388,8 @@ void test_life(void)
     test_serving();
     test_timeouts();
     test_bad_starts();
+    test_slow_starts();
+    test_no_limits();
     test_concurrency();
     test_limits();
     test_signals();

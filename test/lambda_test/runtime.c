@@ -613,6 +613,11 @@ static void start_badly(struct runtime *r, const char *how)
     if (strcmp(how, "exit") == 0) {
         _exit(4);
     }
+    if (strcmp(how, "hang") == 0 ||
+        (strcmp(how, "hang-once") == 0 && access(getenv("GATE"), F_OK) != 0)) {
+        close(open(getenv("GATE"), O_CREAT | O_WRONLY, 0600));
+        hang();
+    }
     if (strcmp(how, "init-error") == 0) {
         say(r,
             "POST " API "/init/error HTTP/1.1\r\nHost: x\r\n" TYPE_T
