@@ -20,6 +20,7 @@ static const struct {
     {"command", test_command},
     {"life", test_life},
     {"name", test_one_name},
+    {"queue", test_queue},
 };
 
 int main(int argc, char **argv)

@@ -104,6 +104,16 @@ static void tell_eof(struct conn *c)
     }
 }
 
+static void tell_left(struct conn *c)
+{
+    if (c->eof && c->hold && !c->left_told && !c->closing && c->fd >= 0) {
+        c->left_told = true;
+        if (c->ops->left != NULL) {
+            c->ops->left(c);
+        }
+    }
+}
+
 static bool dispatch(struct conn *c)
 {
     struct slice data = {0};
@@ -148,6 +158,7 @@ void conn_pump(struct conn *c)
            dispatch(c)) {
     }
     c->pumping = false;
+    tell_left(c);
     update(c);
 }
 
@@ -165,7 +176,7 @@ void conn_drain(struct conn *c)
 void conn_next_request(struct conn *c)
 {
     reader_reset(&c->reader);
-    c->hold = false;
+    c->hold = c->left_told = false;
 }
 
 static void linger(struct conn *c)

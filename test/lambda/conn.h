@@ -23,7 +23,9 @@ struct conn_ops {
     void (*eof)(struct conn *);     /* all that came has been taken */
     void (*drained)(struct conn *); /* the output is below the low mark */
     void (*lost)(struct conn *);    /* nothing can be sent any more */
-    void (*closed)(struct conn *);  /* free what is around it */
+    /* The peer has ended while the connection is held; may be NULL. */
+    void (*left)(struct conn *);
+    void (*closed)(struct conn *); /* free what is around it */
 };
 
 struct conn {
@@ -36,7 +38,7 @@ struct conn {
     bool hold;         /* nothing is parsed: an answer is due first */
     bool eof;          /* the peer sends nothing more */
     bool broken;       /* nothing more can be sent either */
-    bool pumping, closing, lingering, eof_told;
+    bool pumping, closing, lingering, eof_told, left_told;
 };
 
 /* Above the high mark a producer has no room, below the low one it is told. */

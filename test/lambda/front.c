@@ -246,6 +246,21 @@ static void on_eof(struct conn *conn)
     conn_finish(conn);
 }
 
+/* Nobody would see the answer of one that has not begun. */
+static void on_left(struct conn *conn)
+{
+    struct client *c = of(conn);
+    struct invocation *i = c->caller.invocation;
+
+    if (i != NULL && pool_withdraw(i)) {
+        log_line(LOG_NOTE,
+                 "RequestId: %s does not run: its client left while it waited",
+                 i->id);
+        invocation_discard(i);
+        client_done(c, false);
+    }
+}
+
 static void on_drained(struct conn *conn)
 {
     invocation_resume(of(conn)->caller.invocation);
@@ -273,6 +288,7 @@ static const struct conn_ops ops = {.head = on_head,
                                     .eof = on_eof,
                                     .drained = on_drained,
                                     .lost = on_drained,
+                                    .left = on_left,
                                     .closed = on_closed};
 
 static void on_due(struct watch *w)

@@ -41,7 +41,7 @@ struct invocation {
     char *arn, *trace_id, *client_context, *tenant_id;
     struct caller *caller; /* NULL: nobody waits for the response */
     struct sandbox *sandbox;
-    struct invocation *next; /* in the queue */
+    struct invocation *next, **link; /* in the queue; link: NULL outside */
     int64_t started, first_byte, init_ns;
     int64_t deadline_ms; /* of the wall clock */
     uint64_t bytes, chunks;

@@ -20,14 +20,16 @@
 #define INIT_ERROR_NS (NS_PER_S / 2)
 /* The deadline that a runtime is told where there is none: Lambda's latest. */
 #define NO_TIMEOUT_MS 900000
-#define QUEUE_MAX     10000u
+/* What may wait for a sandbox: requests, and bytes of their events. */
+#define QUEUE_MAX       10000u
+#define QUEUE_BYTES_MAX (64u * 1024u * 1024u)
 /* A longer line of a runtime's output is passed on in pieces. */
 #define LOG_LINE_BYTES_MAX 16384u
 
 static const struct settings *settings;
 static struct sandbox *pool;
 static struct invocation *queue, **queue_end = &queue;
-static size_t queue_size;
+static size_t queue_size, queue_bytes;
 
 static void dispatch(void);
 static void begin(struct sandbox *box);
@@ -315,6 +317,20 @@ static struct sandbox *pick(void)
     return idle != NULL ? idle : off;
 }
 
+static void unlink_invocation(struct invocation *i)
+{
+    *i->link = i->next;
+    if (i->next != NULL) {
+        i->next->link = i->link;
+    } else {
+        queue_end = i->link;
+    }
+    i->link = NULL;
+    i->next = NULL;
+    queue_size--;
+    queue_bytes -= buf_size(&i->event);
+}
+
 static void dispatch(void)
 {
     struct sandbox *box;
@@ -322,24 +338,35 @@ static void dispatch(void)
     while (queue != NULL && (box = pick()) != NULL) {
         struct invocation *i = queue;
 
-        queue = i->next;
-        if (queue == NULL) {
-            queue_end = &queue;
-        }
-        queue_size--;
+        unlink_invocation(i);
         assign(box, i);
     }
 }
 
 bool pool_submit(struct invocation *i)
 {
-    if (queue_size >= QUEUE_MAX) {
+    size_t size = buf_size(&i->event);
+
+    /* One that need not wait is no matter of the queue's. */
+    if (queue_size >= QUEUE_MAX ||
+        (queue != NULL && size > QUEUE_BYTES_MAX - queue_bytes)) {
         return false;
     }
+    i->link = queue_end;
     *queue_end = i;
     queue_end = &i->next;
     queue_size++;
+    queue_bytes += size;
     dispatch();
+    return true;
+}
+
+bool pool_withdraw(struct invocation *i)
+{
+    if (i->link == NULL) {
+        return false;
+    }
+    unlink_invocation(i);
     return true;
 }
 

@@ -51,6 +51,8 @@ struct sandbox {
 bool pool_open(const struct settings *settings);
 /* False: too many are waiting. */
 bool pool_submit(struct invocation *i);
+/* Takes back one that waits for a sandbox; false: it has one already. */
+bool pool_withdraw(struct invocation *i);
 /* Of the first sandbox. */
 uint16_t pool_port(void);
 /* Kills and reaps every process. */

@@ -11,6 +11,7 @@ void test_api(struct lambda *l);
 void test_life(void);
 void test_command(void);
 void test_one_name(void);
+void test_queue(void);
 
 /* "PayloadChunk:one |PayloadChunk:two |InvokeComplete:{}|", or what is wrong
  * with the stream. */
