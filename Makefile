@@ -124,6 +124,7 @@ serve: $(PRODUCT) build/lambda
 
 wire: $(PRODUCT) build/lambda
 	@build/lambda --wire --invoke '{}' -- ./$(PRODUCT)
+	@echo "as a page, as a capture: build/lambda --wire=FILE.html, --wire=FILE.pcapng"
 
 # Deployment
 

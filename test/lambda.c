@@ -55,7 +55,8 @@ static const char help[] =
     "  --throttle            a streamed response's bandwidth as in Lambda:\n"
     "                        6 MiB at once, then 2 MiB a second\n"
     "  --wire[=FILE]         an annotated transcript of every byte of the\n"
-    "                        Runtime API, to stderr or to FILE\n"
+    "                        Runtime API, to stderr or to FILE. FILE.html is\n"
+    "                        a page, FILE.pcapng a capture for Wireshark.\n"
     "  --env NAME=VALUE      sets a variable for the runtime; --env NAME\n"
     "                        passes on our own. May be repeated.\n"
     "  --invoke EVENT        no front: one invocation, with the JSON text\n"
@@ -480,5 +481,6 @@ int main(int argc, char **argv)
         status = loop_run();
     }
     pool_close();
+    wire_disable();
     return status;
 }

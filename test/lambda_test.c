@@ -17,6 +17,7 @@ static const struct {
     const char *name;
     void (*run)(void);
 } suites[] = {
+    {"wire", test_wire_files},
     {"command", test_command},
     {"life", test_life},
     {"name", test_one_name},

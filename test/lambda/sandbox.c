@@ -116,6 +116,7 @@ static void finish(struct sandbox *box)
     box->again = false;
     box->timer.due = 0;
     box->used = now_ns();
+    wire_invocation_ends(box->number);
     invocation_finish(i, memory);
 }
 
@@ -230,7 +231,7 @@ static void run(struct sandbox *box)
     if (api_is_polled(box)) {
         box->state = RUNTIME_RUNNING;
         box->epoch = i->started;
-        wire_note(box->number, "invocation %s starts", i->id);
+        wire_invocation_starts(box->number, i->id);
         api_deliver(box);
     }
 }
@@ -269,8 +270,7 @@ static bool start(struct sandbox *box)
     box->log.fd = output;
     box->log.events = POLLIN;
     loop_add(&box->log);
-    wire_note(box->number, "process %ld starts, Runtime API on port %u",
-              (long)pid, (unsigned)box->port);
+    wire_process_starts(box->number, (long)pid, (unsigned)box->port);
     return true;
 }
 

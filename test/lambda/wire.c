@@ -1,17 +1,14 @@
 #define _POSIX_C_SOURCE 200809L
-#include "wire.h"
+#include "wire_form.h"
 
 #include "text.h"
 
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-/* Columns of the bytes: a header with a request id just fits. */
-#define BYTES_WIDTH 72u
 /* A longer line is no line of HTTP, and is not waited for. */
 #define LINE_BYTES_MAX (64u * 1024u)
 
@@ -33,105 +30,72 @@ struct side {
     int64_t time;    /* of its first byte */
     uint64_t size, left;
     bool chunked, interim, prelude;
+    bool ended; /* the message, with what is about to be told */
 };
 
 struct wire {
-    unsigned sandbox, connection;
-    const int64_t *epoch;
+    struct wire_tap tap;
     struct side sides[2];
 };
 
+static const struct wire_form *form; /* NULL: no transcript is wanted */
 static int target = -1;
-static bool colour;
-static unsigned last_sandbox, last_connection;
-static enum wire_direction last_direction;
+static struct buf added; /* by the form, and not written yet */
 
-#define DIM   "\033[2m"
-#define GREEN "\033[32m"
-#define BLUE  "\033[34m"
-#define CYAN  "\033[36m"
-#define PLAIN "\033[0m"
-
-static void paint(struct buf *out, const char *code)
+static void write_out(void)
 {
-    if (colour) {
-        buf_text(out, code);
-    }
+    struct slice s = buf_slice(&added);
+
+    log_bytes(target, s.data, s.size);
+    buf_clear(&added);
 }
 
-static size_t visible_width(struct slice s)
+/* C1 controls; and format characters, which are invisible, or turn round the
+ * order of what is beside them. */
+static bool is_deceptive(struct slice s)
 {
+    static const char *const format[] = {"\u00ad", "\u061c", "\u180e",
+                                         "\ufeff"};
+
+    if (s.data[0] == 0xc2 && s.data[1] < 0xa0) {
+        return true;
+    }
+    for (size_t i = 0; i < sizeof format / sizeof format[0]; i++) {
+        if (s.size >= strlen(format[i]) &&
+            memcmp(s.data, format[i], strlen(format[i])) == 0) {
+            return true;
+        }
+    }
+    /* U+200B to U+200F, U+2028 to U+202E, U+2060 to U+206F */
+    return s.data[0] == 0xe2 &&
+           ((s.data[1] == 0x80 && s.data[2] >= 0x8b && s.data[2] <= 0x8f) ||
+            (s.data[1] == 0x80 && s.data[2] >= 0xa8 && s.data[2] <= 0xae) ||
+            (s.data[1] == 0x81 && s.data[2] >= 0xa0 && s.data[2] <= 0xaf));
+}
+
+struct wire_shown wire_show(struct slice s)
+{
+    static const char named[] = "\rr\nn\tt\\\\";
+    struct wire_shown shown = {.bytes = 1};
     unsigned char c = s.data[0];
+    size_t size = utf8_length(s);
 
-    if (utf8_length(s) > 1 || (c >= 0x20 && c < 0x7f && c != '\\')) {
-        return 1;
+    if (size > 1 && !is_deceptive(s)) {
+        shown.bytes = size;
+        return shown;
     }
-    return c == '\r' || c == '\n' || c == '\t' || c == '\\' ? 2 : 4;
-}
-
-/* Adds one byte, or one character of several, in visible form. */
-static void add_visible(struct buf *out, struct slice *s)
-{
-    size_t width = visible_width(*s), n = 1;
-    unsigned char c = s->data[0];
-
-    if (width == 1) {
-        n = utf8_length(*s);
-        buf_add(out, s->data, n);
-    } else {
-        paint(out, DIM);
-        if (width == 2) {
-            buf_format(out, "\\%c",
-                       c == '\r'   ? 'r'
-                       : c == '\n' ? 'n'
-                       : c == '\t' ? 't'
-                                   : '\\');
-        } else {
-            buf_format(out, "\\x%02x", (unsigned)c);
-        }
-        paint(out, PLAIN);
+    if (c >= 0x20 && c < 0x7f && c != '\\') {
+        return shown;
     }
-    s->data += n;
-    s->size -= n;
-}
-
-/* One row or more: time, direction, bytes, and at the right of the first row
- * what they are. A row ends behind each line feed. */
-static void add_rows(struct buf *out, int64_t time, enum wire_direction d,
-                     struct slice bytes, const char *annotation)
-{
-    bool first = true;
-
-    do {
-        size_t width = 0;
-        bool line_end = false;
-
-        paint(out, DIM);
-        if (first) {
-            buf_format(out, "%9.1f ", (double)time / 1e6);
-        } else {
-            buf_format(out, "%10s", "");
+    for (size_t i = 0; named[i] != '\0'; i += 2) {
+        if (c == (unsigned char)named[i]) {
+            (void)snprintf(shown.escape, sizeof shown.escape, "\\%c",
+                           named[i + 1]);
+            return shown;
         }
-        paint(out, PLAIN);
-        paint(out, d == WIRE_FROM_RUNTIME ? GREEN : BLUE);
-        buf_byte(out, d == WIRE_FROM_RUNTIME ? '>' : '<');
-        paint(out, PLAIN);
-        buf_byte(out, ' ');
-        while (bytes.size > 0 && !line_end &&
-               width + visible_width(bytes) <= BYTES_WIDTH) {
-            line_end = bytes.data[0] == '\n';
-            width += visible_width(bytes);
-            add_visible(out, &bytes);
-        }
-        if (first) {
-            buf_format(out, "%*s", (int)(BYTES_WIDTH + 2 - width), "");
-            paint(out, CYAN);
-            buf_text(out, annotation);
-            paint(out, PLAIN);
-        }
-        buf_byte(out, '\n');
-        first = false;
-    } while (bytes.size > 0);
+    }
+    (void)snprintf(shown.escape, sizeof shown.escape, "\\x%02x", (unsigned)c);
+    return shown;
 }
 
 static const struct {
@@ -140,21 +104,25 @@ static const struct {
     {"connection", "connection management, RFC 9112 §9.6"},
     {"content-length", "frames the body, RFC 9112 §6.2"},
     {"content-type", "media type, RFC 9110 §8.3"},
-    {"date", "RFC 9110 §6.6.1"},
-    {"expect", "RFC 9110 §10.1.1"},
-    {"host", "RFC 9112 §3.2"},
+    {"date", "when it was sent, RFC 9110 §6.6.1"},
+    {"expect", "asks for an interim response, RFC 9110 §10.1.1"},
+    {"host", "the server's name, RFC 9112 §3.2"},
     {"trailer", "announces trailer fields, RFC 9110 §6.6.2"},
     {"transfer-encoding", "frames the body, RFC 9112 §6.1"},
-    {"user-agent", "RFC 9110 §10.1.5"},
+    {"user-agent", "the program's name, RFC 9110 §10.1.5"},
     {"lambda-runtime-aws-request-id", "Lambda: the invocation's id"},
-    {"lambda-runtime-client-context", "Lambda: context of the client"},
-    {"lambda-runtime-deadline-ms", "Lambda: when its time is over"},
-    {"lambda-runtime-invocation-id", "Lambda: to be echoed"},
-    {"lambda-runtime-invoked-function-arn", "Lambda: as what it was invoked"},
+    {"lambda-runtime-aws-tenant-id", "Lambda: the tenant's id"},
+    {"lambda-runtime-client-context", "Lambda: the client's context"},
+    {"lambda-runtime-cognito-identity", "Lambda: the client's identity"},
+    {"lambda-runtime-deadline-ms", "Lambda: the deadline, ms since 1970"},
+    {"lambda-runtime-invocation-id", "Lambda: goes back with the response"},
+    {"lambda-runtime-invoked-function-arn", "Lambda: the function's ARN"},
     {"lambda-runtime-trace-id", "Lambda: for _X_AMZN_TRACE_ID"},
     {"lambda-runtime-function-response-mode", "Lambda: response mode"},
     {"lambda-runtime-function-error-type", "Lambda: type of the error"},
     {"lambda-runtime-function-error-body", "Lambda: the error, in base64"},
+    {"lambda-extension-name", "Lambda: the extension's file name"},
+    {"lambda-extension-identifier", "Lambda: the extension's id"},
 };
 
 static struct slice field_name(struct slice line)
@@ -208,13 +176,14 @@ static void next_message(struct side *side)
 {
     struct buf line = side->line;
 
-    *side = (struct side){.line = line};
+    *side = (struct side){.line = line, .ended = true};
 }
 
 static const char *end_of_head(struct side *side)
 {
     if (side->interim) {
         next_message(side);
+        side->ended = false;
         return "end of the interim response";
     }
     if (side->chunked) {
@@ -251,25 +220,64 @@ static const char *chunk_size(struct side *side, struct slice line, char *out,
     return out;
 }
 
-static void line_done(struct buf *out, struct side *side, enum wire_direction d)
+/* The phase is that in which the piece began. */
+static void tell(struct wire *w, enum wire_direction d, enum phase phase,
+                 struct slice bytes, const char *annotation)
 {
+    struct side *side = &w->sides[d];
+    const struct wire_piece piece = {
+        .time = side->time,
+        .direction = d,
+        .bytes = bytes,
+        .annotation = annotation,
+        .starts_message = phase == START_LINE && !slice_is(bytes, "\r\n"),
+        .ends_message = side->ended,
+        .in_body = phase >= BODY && side->phase != TRAILER_LINES &&
+                   phase != TRAILER_LINES,
+    };
+
+    side->ended = false;
+    form->piece(&added, &w->tap, &piece);
+}
+
+static const char *start_line(struct side *side, enum wire_direction d,
+                              struct slice line)
+{
+    if (slice_is(line, "\r\n")) {
+        return "empty line, RFC 9112 §2.2";
+    }
+    side->phase = FIELD_LINES;
+    if (d == WIRE_FROM_RUNTIME) {
+        return "request line, RFC 9112 §3";
+    }
+    side->interim = line.size > 9 && line.data[9] == '1';
+    return "status line, RFC 9112 §4";
+}
+
+static const char *trailer_line(struct side *side, struct slice line,
+                                char *text, size_t size)
+{
+    if (slice_is(line, "\r\n")) {
+        next_message(side);
+        return "end of the chunked body, RFC 9112 §7.1";
+    }
+    (void)snprintf(text, size, "trailer; %s", annotate_field(line));
+    return text;
+}
+
+static void line_done(struct wire *w, enum wire_direction d)
+{
+    struct side *side = &w->sides[d];
     struct slice line = buf_slice(&side->line);
     int64_t time = side->time;
     bool empty = slice_is(line, "\r\n");
+    enum phase phase = side->phase;
     const char *annotation = "";
     char text[96];
 
-    switch (side->phase) {
+    switch (phase) {
     case START_LINE:
-        annotation = d == WIRE_FROM_RUNTIME ? "request line, RFC 9112 §3"
-                                            : "status line, RFC 9112 §4";
-        side->interim = d == WIRE_TO_RUNTIME && line.size > 9 &&
-                        line.data[9] == '1';
-        side->phase = FIELD_LINES;
-        if (empty) {
-            side->phase = START_LINE;
-            annotation = "empty line, RFC 9112 §2.2";
-        }
+        annotation = start_line(side, d, line);
         break;
     case FIELD_LINES:
         learn_field(side, line);
@@ -283,17 +291,14 @@ static void line_done(struct buf *out, struct side *side, enum wire_direction d)
         annotation = empty ? "end of the chunk" : "not the end of a chunk";
         break;
     case TRAILER_LINES:
-        (void)snprintf(text, sizeof text, "trailer; %s", annotate_field(line));
-        annotation = empty ? "end of the chunked body, RFC 9112 §7.1" : text;
+        annotation = trailer_line(side, line, text, sizeof text);
         break;
     default:
         break;
     }
-    add_rows(out, time, d, line, annotation);
+    side->time = time;
+    tell(w, d, phase, line, annotation);
     buf_clear(&side->line);
-    if (empty && side->phase == TRAILER_LINES) {
-        next_message(side);
-    }
 }
 
 static bool has_nuls(struct slice s)
@@ -308,12 +313,14 @@ static bool has_nuls(struct slice s)
     return false;
 }
 
-static void data_came(struct buf *out, struct side *side, enum wire_direction d,
-                      struct slice data)
+static void data_came(struct wire *w, enum wire_direction d, struct slice data)
 {
+    struct side *side = &w->sides[d];
     const char *what = side->phase == BODY ? "message body, RFC 9112 §6"
                                            : "chunk data, RFC 9112 §7.1";
     unsigned long long from = side->size - side->left;
+    enum phase phase = side->phase;
+    int64_t time = side->time;
     char text[96];
 
     if (side->prelude && from == 0) {
@@ -329,38 +336,19 @@ static void data_came(struct buf *out, struct side *side, enum wire_direction d,
     } else {
         (void)snprintf(text, sizeof text, "%s", what);
     }
-    add_rows(out, side->time, d, data, text);
     side->left -= data.size;
     if (side->left == 0 && side->phase == CHUNK_DATA) {
         side->phase = CHUNK_END;
     } else if (side->left == 0) {
         next_message(side);
     }
+    side->time = time;
+    tell(w, d, phase, data, text);
 }
 
-/* Which connection the rows belong to is said where it changes; an empty line
- * stands where the other side begins to speak. */
-static void add_place(struct buf *out, const struct wire *w,
-                      enum wire_direction d)
+static void take_line(struct wire *w, enum wire_direction d, struct slice *s)
 {
-    if (d != last_direction) {
-        buf_byte(out, '\n');
-        last_direction = d;
-    }
-    if (w->sandbox == last_sandbox && w->connection == last_connection) {
-        return;
-    }
-    last_sandbox = w->sandbox;
-    last_connection = w->connection;
-    paint(out, DIM);
-    buf_format(out, "---- sandbox %u, connection %u\n", w->sandbox,
-               w->connection);
-    paint(out, PLAIN);
-}
-
-static void take_line(struct buf *out, struct side *side, enum wire_direction d,
-                      struct slice *s)
-{
+    struct side *side = &w->sides[d];
     const unsigned char *lf = memchr(s->data, '\n', s->size);
     size_t size = lf == NULL ? s->size : (size_t)(lf - s->data) + 1;
 
@@ -368,84 +356,68 @@ static void take_line(struct buf *out, struct side *side, enum wire_direction d,
     s->data += size;
     s->size -= size;
     if (lf != NULL) {
-        line_done(out, side, d);
+        line_done(w, d);
     } else if (buf_size(&side->line) > LINE_BYTES_MAX) {
-        add_rows(out, side->time, d, buf_slice(&side->line),
-                 "a line without end");
+        tell(w, d, side->phase, buf_slice(&side->line), "a line without end");
         buf_clear(&side->line);
         side->phase = LOST;
     }
 }
 
-void wire_bytes(struct wire *w, enum wire_direction d, struct slice s)
+static void classify(struct wire *w, enum wire_direction d, struct slice s)
 {
     struct side *side = &w->sides[d];
-    struct buf out = {0};
+    int64_t now = now_ns();
 
-    add_place(&out, w, d);
     while (s.size > 0) {
         struct slice data = s;
 
         if (buf_size(&side->line) == 0) {
-            side->time = now_ns() - *w->epoch;
+            side->time = now;
         }
         if (side->phase == LOST) {
-            add_rows(&out, side->time, d, s, "not classified any more");
-            break;
+            tell(w, d, LOST, s, "not classified any more");
+            return;
         }
         if (side->phase != BODY && side->phase != CHUNK_DATA) {
-            take_line(&out, side, d, &s);
+            take_line(w, d, &s);
             continue;
         }
         data.size = data.size < side->left ? data.size : (size_t)side->left;
         s.data += data.size;
         s.size -= data.size;
-        data_came(&out, side, d, data);
+        data_came(w, d, data);
     }
-    log_bytes(target, out.data, out.end);
-    buf_free(&out);
+}
+
+void wire_bytes(struct wire *w, enum wire_direction d, struct slice s)
+{
+    if (form->bytes != NULL) {
+        form->bytes(&added, &w->tap, d, s);
+    }
+    if (form->piece != NULL) {
+        classify(w, d, s);
+    }
+    write_out();
 }
 
 void wire_close(struct wire *w)
 {
-    struct buf out = {0};
-
     for (int d = 0; d < 2; d++) {
-        struct slice rest = buf_slice(&w->sides[d].line);
+        struct side *side = &w->sides[d];
+        struct slice rest = buf_slice(&side->line);
 
         if (rest.size > 0) {
-            add_place(&out, w, (enum wire_direction)d);
-            add_rows(&out, w->sides[d].time, (enum wire_direction)d, rest,
-                     "an unfinished line");
+            tell(w, (enum wire_direction)d, side->phase, rest,
+                 "an unfinished line");
         }
-        buf_free(&w->sides[d].line);
+        buf_free(&side->line);
     }
-    paint(&out, DIM);
-    buf_format(&out, "---- sandbox %u, connection %u is closed\n", w->sandbox,
-               w->connection);
-    paint(&out, PLAIN);
-    log_bytes(target, out.data, out.end);
-    buf_free(&out);
+    if (form->close != NULL) {
+        form->close(&added, &w->tap);
+    }
+    write_out();
     free(w);
-}
-
-void wire_note(unsigned sandbox, const char *format, ...)
-{
-    struct buf out = {0};
-    char text[160];
-    va_list args;
-
-    if (target < 0) {
-        return;
-    }
-    va_start(args, format);
-    (void)vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    paint(&out, DIM);
-    buf_format(&out, "---- sandbox %u: %s\n", sandbox, text);
-    paint(&out, PLAIN);
-    log_bytes(target, out.data, out.end);
-    buf_free(&out);
 }
 
 struct wire *wire_open(unsigned sandbox, unsigned connection,
@@ -453,30 +425,77 @@ struct wire *wire_open(unsigned sandbox, unsigned connection,
 {
     struct wire *w;
 
-    if (target < 0) {
+    if (form == NULL) {
         return NULL;
     }
     w = allocate(sizeof *w);
-    w->sandbox = sandbox;
-    w->connection = connection;
-    w->epoch = epoch;
+    w->tap = (struct wire_tap){sandbox, connection, epoch, NULL};
+    if (form->open != NULL) {
+        form->open(&added, &w->tap);
+        write_out();
+    }
     return w;
+}
+
+void wire_process_starts(unsigned sandbox, long pid, unsigned port)
+{
+    if (form != NULL) {
+        form->process(&added, sandbox, pid, port);
+        write_out();
+    }
+}
+
+void wire_invocation_starts(unsigned sandbox, const char *id)
+{
+    if (form != NULL) {
+        form->invocation(&added, sandbox, id);
+        write_out();
+    }
+}
+
+void wire_invocation_ends(unsigned sandbox)
+{
+    if (form != NULL && form->invocation_end != NULL) {
+        form->invocation_end(&added, sandbox);
+        write_out();
+    }
+}
+
+static bool ends_with(const char *text, const char *ending)
+{
+    size_t size = strlen(text), n = strlen(ending);
+
+    return size >= n && strcmp(text + size - n, ending) == 0;
 }
 
 bool wire_enable(const char *path)
 {
-    static const char legend[] =
-        "---- the Runtime API, > from the runtime, < to it; times are "
-        "milliseconds\n---- since the process or the invocation started\n";
+    const struct wire_form *chosen = &wire_text;
 
     target = STDERR_FILENO;
-    colour = path == NULL && log_colour();
-    if (path != NULL) {
+    if (path == NULL) {
+        chosen = log_colour() ? &wire_text_coloured : &wire_text;
+    } else {
+        chosen = ends_with(path, ".html")     ? &wire_html
+                 : ends_with(path, ".pcapng") ? &wire_pcapng
+                                              : &wire_text;
         target = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     }
     if (target < 0) {
         return false;
     }
-    log_bytes(target, legend, sizeof legend - 1);
+    form = chosen;
+    form->begin(&added);
+    write_out();
     return true;
+}
+
+void wire_disable(void)
+{
+    if (form != NULL && form->end != NULL) {
+        form->end(&added);
+        write_out();
+    }
+    buf_free(&added);
+    form = NULL;
 }

@@ -542,10 +542,39 @@ static void do_seven(struct runtime *r)
     stream_size(r, 7u << 20);
 }
 
+/* More lines than a page shows of a body. */
+static void do_many(struct runtime *r)
+{
+    start_response(r, MODE);
+    for (int i = 0; i < 1100; i++) {
+        say_chunk(r, TEXT("x"));
+    }
+    end_response(r);
+}
+
+/* Bytes that a page or a terminal must not take for its own, in each place. */
+static void do_hostile(struct runtime *r)
+{
+    struct runtime other = *r;
+    struct bytes b = {0};
+
+    other.api = (struct stream){0};
+    reconnect(&other);
+    say(&other, "GET /\"><script>alert(1)</script> HTTP/1.1\r\n"
+                "X<svg>: '&amp;</summary>\r\n\r\n");
+    hear(&other, &b);
+    stream_close(&other.api);
+    release(&b);
+    respond(r, TEXT("<!--<iframe>\0\xff\xc2\x9b"
+                    "31m\xe2\x80\xae</pre>"));
+}
+
 static const struct {
     const char *name;
     void (*run)(struct runtime *);
 } deeds[] = {
+    {"many", do_many},
+    {"hostile", do_hostile},
     {"echo", do_echo},
     {"head", do_head},
     {"pid", do_pid},

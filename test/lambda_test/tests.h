@@ -4,6 +4,7 @@
 
 #include "harness.h"
 
+void test_wire_files(void);
 void test_url(struct lambda *l);
 void test_invoke(struct lambda *l);
 void test_service(struct lambda *l);
