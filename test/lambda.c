@@ -10,6 +10,7 @@
 #include "lambda/client.h"
 #include "lambda/direct.h"
 #include "lambda/json.h"
+#include "lambda/log.h"
 #include "lambda/loop.h"
 #include "lambda/name.h"
 #include "lambda/process.h"
@@ -482,5 +483,6 @@ int main(int argc, char **argv)
     }
     pool_close();
     wire_disable();
+    log_close();
     return status;
 }

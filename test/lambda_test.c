@@ -22,6 +22,7 @@ static const struct {
     {"life", test_life},
     {"name", test_one_name},
     {"queue", test_queue},
+    {"log", test_log},
 };
 
 int main(int argc, char **argv)

@@ -1,9 +1,6 @@
 #define _DEFAULT_SOURCE
 #include "base.h"
 
-#include <errno.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,9 +11,6 @@
 
 /* An emptied buffer gives back what a large message made it grow to. */
 #define BUF_KEEP_BYTES 16384u
-
-static bool colour;
-static volatile sig_atomic_t hurry;
 
 struct slice slice_of(const char *text)
 {
@@ -83,7 +77,7 @@ static void die_of_memory(void)
 {
     static const char text[] = "lambda: out of memory\n";
 
-    log_bytes(STDERR_FILENO, text, sizeof text - 1);
+    (void)!write(STDERR_FILENO, text, sizeof text - 1);
     _exit(1);
 }
 
@@ -177,8 +171,7 @@ void buf_byte(struct buf *b, unsigned char byte)
     buf_add(b, &byte, 1);
 }
 
-FORMAT(2, 0)
-static void format_into(struct buf *b, const char *format, va_list args)
+void buf_format_list(struct buf *b, const char *format, va_list args)
 {
     char *room = (char *)buf_room(b, 256);
     size_t size = b->capacity - b->end;
@@ -201,7 +194,7 @@ void buf_format(struct buf *b, const char *format, ...)
     va_list args;
 
     va_start(args, format);
-    format_into(b, format, args);
+    buf_format_list(b, format, args);
     va_end(args);
 }
 
@@ -243,73 +236,6 @@ int64_t now_ns(void)
 int64_t wall_ms(void)
 {
     return read_clock(CLOCK_REALTIME) / NS_PER_MS;
-}
-
-void log_open(void)
-{
-    const char *no_colour = getenv("NO_COLOR");
-
-    colour = isatty(STDERR_FILENO) == 1 &&
-             (no_colour == NULL || no_colour[0] == '\0');
-}
-
-bool log_colour(void)
-{
-    return colour;
-}
-
-void log_hurry(void)
-{
-    hurry = 1;
-}
-
-void log_bytes(int fd, const void *data, size_t size)
-{
-    const unsigned char *p = data;
-    struct pollfd writable = {.fd = fd, .events = POLLOUT};
-
-    while (size > 0 && (hurry == 0 || poll(&writable, 1, 0) == 1)) {
-        ssize_t n = write(fd, p, size);
-
-        if (n > 0) {
-            p += n;
-            size -= (size_t)n;
-        } else if (n < 0 && errno != EINTR) {
-            return;
-        }
-    }
-}
-
-void log_line(enum log_kind kind, const char *format, ...)
-{
-    static const char *const paint[] = {"\033[2m", "\033[36m", "\033[31m"};
-    struct buf line = {0};
-    va_list args;
-
-    if (kind == LOG_NOTE) {
-        buf_text(&line, "lambda: ");
-    }
-    va_start(args, format);
-    format_into(&line, format, args);
-    va_end(args);
-    for (size_t i = 0; i < line.end; i++) {
-        if (line.data[i] < 0x20 || line.data[i] == 0x7f) {
-            line.data[i] = line.data[i] == '\n' ? ' ' : '?';
-        }
-    }
-    if (colour) {
-        struct buf painted = {0};
-
-        buf_text(&painted, paint[kind]);
-        buf_add_slice(&painted, buf_slice(&line));
-        buf_text(&painted, "\033[0m\n");
-        log_bytes(STDERR_FILENO, painted.data, painted.end);
-        buf_free(&painted);
-    } else {
-        buf_byte(&line, '\n');
-        log_bytes(STDERR_FILENO, line.data, line.end);
-    }
-    buf_free(&line);
 }
 
 void hex_random(char *out, size_t digits)

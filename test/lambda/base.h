@@ -1,4 +1,4 @@
-/* Bytes, time and log lines: what every other module stands on.
+/* Bytes and time: what every other module stands on.
  *
  * Sizes are bytes, times are nanoseconds of the monotonic clock unless a name
  * says otherwise. Running out of memory ends the program: it is a tool for one
@@ -6,6 +6,7 @@
 #ifndef LAMBDA_BASE_H
 #define LAMBDA_BASE_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -55,6 +56,8 @@ void buf_add_slice(struct buf *b, struct slice s);
 void buf_text(struct buf *b, const char *text);
 void buf_byte(struct buf *b, unsigned char byte);
 void buf_format(struct buf *b, const char *format, ...) FORMAT(2, 3);
+void buf_format_list(struct buf *b, const char *format, va_list args)
+    FORMAT(2, 0);
 void buf_consume(struct buf *b, size_t size);
 void buf_clear(struct buf *b);
 void buf_free(struct buf *b);
@@ -65,17 +68,6 @@ void *allocate(size_t size);
 
 int64_t now_ns(void);
 int64_t wall_ms(void);
-
-/* One line, one write. Control characters in it are made harmless, since some
- * of its text comes from peers. */
-enum log_kind { LOG_NOTE, LOG_REPORT, LOG_ERROR };
-void log_open(void);
-bool log_colour(void);
-void log_line(enum log_kind kind, const char *format, ...) FORMAT(2, 3);
-void log_bytes(int fd, const void *data, size_t size);
-/* From a signal handler: whoever reads our output may have stopped to, and
- * from now on nothing waits for that. */
-void log_hurry(void);
 
 /* An identifier in the form of a version 4 UUID, with its NUL. */
 #define UUID_SIZE 37

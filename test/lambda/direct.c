@@ -2,6 +2,7 @@
 #include "direct.h"
 
 #include "invocation.h"
+#include "log.h"
 #include "name.h"
 #include "sandbox.h"
 

@@ -1,6 +1,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include "client.h"
 
+#include "log.h"
 #include "sandbox.h"
 #include "service.h"
 #include "text.h"

@@ -1,6 +1,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include "invocation.h"
 
+#include "log.h"
 #include "runtime_api.h"
 #include "text.h"
 #include "trace.h"

@@ -1,6 +1,8 @@
 #define _POSIX_C_SOURCE 200809L
 #include "loop.h"
 
+#include "log.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>

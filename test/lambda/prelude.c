@@ -1,6 +1,7 @@
 #include "client.h"
 
 #include "json.h"
+#include "log.h"
 #include "text.h"
 
 #include <string.h>

@@ -2,6 +2,7 @@
 #include "runtime_api.h"
 
 #include "conn.h"
+#include "log.h"
 #include "text.h"
 #include "wire.h"
 

@@ -2,6 +2,7 @@
 #include "sandbox.h"
 
 #include "conn.h"
+#include "log.h"
 #include "process.h"
 #include "runtime_api.h"
 #include "wire.h"
@@ -25,6 +26,8 @@
 #define QUEUE_BYTES_MAX (64u * 1024u * 1024u)
 /* A longer line of a runtime's output is passed on in pieces. */
 #define LOG_LINE_BYTES_MAX 16384u
+/* Pieces of 4 KiB: as much as a pipe can be made to hold. */
+#define OUTPUT_READS_MAX 256
 
 static const struct settings *settings;
 static struct sandbox *pool;
@@ -34,10 +37,10 @@ static size_t queue_size, queue_bytes;
 static void dispatch(void);
 static void begin(struct sandbox *box);
 
-static void log_flush(struct sandbox *box, bool all)
+static void output_flush(struct sandbox *box, bool all)
 {
     for (;;) {
-        struct slice s = buf_slice(&box->log_text);
+        struct slice s = buf_slice(&box->output_text);
         const unsigned char *lf = memchr(s.data, '\n', s.size);
 
         if (lf != NULL) {
@@ -46,50 +49,58 @@ static void log_flush(struct sandbox *box, bool all)
                 s.size--;
             }
         } else if (s.size > 0 && (all || s.size >= LOG_LINE_BYTES_MAX)) {
-            buf_byte(&box->log_text, '\n');
-            s = buf_slice(&box->log_text);
+            buf_byte(&box->output_text, '\n');
+            s = buf_slice(&box->output_text);
         } else {
             return;
         }
-        log_bytes(STDERR_FILENO, s.data, s.size);
-        buf_consume(&box->log_text, s.size);
+        log_output(s);
+        buf_consume(&box->output_text, s.size);
     }
 }
 
-static bool log_read(struct sandbox *box)
+static bool output_read(struct sandbox *box)
 {
     char piece[4096];
-    ssize_t n = read(box->log.fd, piece, sizeof piece);
+    ssize_t n = read(box->output.fd, piece, sizeof piece);
 
     if (n > 0) {
-        buf_add(&box->log_text, piece, (size_t)n);
-        log_flush(box, false);
+        buf_add(&box->output_text, piece, (size_t)n);
+        output_flush(box, false);
     }
     return n > 0 || (n < 0 && errno == EINTR);
 }
 
-static void log_close(struct sandbox *box)
+/* What has been written by now. A process that goes on writing does not keep
+ * us here. */
+static void output_take(struct sandbox *box)
 {
-    if (box->log.fd < 0) {
-        return;
+    for (int i = 0;
+         box->output.fd >= 0 && i < OUTPUT_READS_MAX && output_read(box); i++) {
     }
-    while (log_read(box)) {
-    }
-    log_flush(box, true);
-    loop_remove(&box->log);
-    close(box->log.fd);
-    box->log.fd = -1;
-    buf_clear(&box->log_text);
+    output_flush(box, true);
 }
 
-static void on_log(struct watch *w, short revents)
+static void output_close(struct sandbox *box)
 {
-    struct sandbox *box = CONTAINER(w, struct sandbox, log);
+    if (box->output.fd < 0) {
+        return;
+    }
+    output_take(box);
+    loop_remove(&box->output);
+    close(box->output.fd);
+    box->output.fd = -1;
+    buf_clear(&box->output_text);
+}
+
+static void on_output(struct watch *w, short revents)
+{
+    struct sandbox *box = CONTAINER(w, struct sandbox, output);
 
     (void)revents;
     errno = 0;
-    if (!log_read(box) && errno != EAGAIN) {
-        log_close(box);
+    if (!output_read(box) && errno != EAGAIN) {
+        output_close(box);
     }
 }
 
@@ -108,6 +119,8 @@ static void finish(struct sandbox *box)
 {
     struct invocation *i = box->invocation;
     long memory = box->memory_kib;
+
+    output_take(box);
 
     if (box->pid != 0 && !box->exited) {
         memory = process_memory(box->pid);
@@ -160,7 +173,7 @@ static void fail_of_exit(struct sandbox *box)
 static void settle(struct sandbox *box)
 {
     api_close(box);
-    log_close(box);
+    output_close(box);
     if (box->invocation != NULL && box->again && box->condemned) {
         box->exited = false;
         begin(box);
@@ -267,9 +280,9 @@ static bool start(struct sandbox *box)
     } else if (settings->init_timeout_ns > 0) {
         box->timer.due = box->started + settings->init_timeout_ns;
     }
-    box->log.fd = output;
-    box->log.events = POLLIN;
-    loop_add(&box->log);
+    box->output.fd = output;
+    box->output.events = POLLIN;
+    loop_add(&box->output);
     wire_process_starts(box->number, (long)pid, (unsigned)box->port);
     return true;
 }
@@ -469,10 +482,10 @@ bool pool_open(const struct settings *chosen)
         struct sandbox *box = &pool[n];
 
         box->number = n + 1;
-        box->listener.fd = box->log.fd = box->timer.fd = -1;
+        box->listener.fd = box->output.fd = box->timer.fd = -1;
         box->listener.on_io = on_connection;
         box->listener.on_due = on_accept_pause;
-        box->log.on_io = on_log;
+        box->output.on_io = on_output;
         box->timer.on_due = on_timer;
         loop_add(&box->timer);
     }
@@ -505,6 +518,6 @@ void pool_close(void)
             while (waitpid(pool[n].pid, NULL, 0) < 0 && errno == EINTR) {
             }
         }
-        log_close(&pool[n]);
+        output_close(&pool[n]);
     }
 }

@@ -44,8 +44,8 @@ struct sandbox {
     struct api_conn *upload; /* the one that sends the response */
     unsigned conn_count;
 
-    struct watch log;
-    struct buf log_text;
+    struct watch output; /* its standard output and error */
+    struct buf output_text;
 };
 
 bool pool_open(const struct settings *settings);

@@ -1,6 +1,8 @@
 /* The answer of a Function URL in RESPONSE_STREAM mode. */
 #include "client.h"
 
+#include "log.h"
+
 #include <stdlib.h>
 #include <string.h>
 

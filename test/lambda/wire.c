@@ -1,6 +1,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include "wire_form.h"
 
+#include "log.h"
 #include "text.h"
 
 #include <fcntl.h>

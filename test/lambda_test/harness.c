@@ -1,3 +1,4 @@
+#define _XOPEN_SOURCE 700
 #define _DEFAULT_SOURCE
 #include "harness.h"
 
@@ -15,6 +16,7 @@
 const char *self, *lambda_path;
 unsigned passed, failed, skipped;
 char gate[64];
+bool on_terminal;
 
 void check(const char *name, bool good, const char *got)
 {
@@ -86,13 +88,30 @@ bool logs(struct lambda *l, const char *text)
     return true;
 }
 
+/* The two ends of what is to be somebody's standard error. */
+static bool open_log(int ends[2])
+{
+    if (!on_terminal) {
+        return pipe(ends) == 0;
+    }
+    ends[0] = posix_openpt(O_RDWR | O_NOCTTY);
+    if (ends[0] < 0 || grantpt(ends[0]) != 0 || unlockpt(ends[0]) != 0) {
+        return false;
+    }
+    ends[1] = open(ptsname(ends[0]), O_RDWR | O_NOCTTY);
+    return ends[1] >= 0;
+}
+
 void launch(struct lambda *l, char *const *arguments)
 {
     int log[2], out[2];
 
     *l = (struct lambda){.log_fd = -1};
     append(&l->log, "", 0);
-    if (pipe(log) != 0 || pipe(out) != 0) {
+    if (!open_log(log)) {
+        return;
+    }
+    if (pipe(out) != 0) {
         abort();
     }
     l->pid = fork();
@@ -142,7 +161,7 @@ bool is_up(struct lambda *l)
 {
     const char *line;
 
-    if (!logs(l, "invocations\n")) {
+    if (!logs(l, "invocations")) {
         check("it starts", false, l->log.data);
         return false;
     }

@@ -9,6 +9,7 @@
 extern const char *self, *lambda_path;
 extern unsigned passed, failed, skipped;
 extern char gate[64];
+extern bool on_terminal; /* what start() gives as standard error */
 
 /* Ports that are free, and no limit that a slow machine could reach. */
 #define PORTS                                                          \

@@ -126,6 +126,41 @@ static void do_environment(struct runtime *r)
     release(&b);
 }
 
+static void do_mutter(struct runtime *r)
+{
+    (void)fprintf(stderr, "without an end");
+    do_pid(r);
+}
+
+static void do_paint(struct runtime *r)
+{
+    (void)fprintf(stderr, "a\rb\r\n\033[31mred\033[0m \033]0;title\007 "
+                          "\xc2\x9b\x9b\xc3\xa9\n");
+    do_pid(r);
+}
+
+/* More than any pipe between here and the test has room for. */
+static void do_shout(struct runtime *r)
+{
+    for (int i = 0; i < 20000; i++) {
+        (void)fprintf(stderr,
+                      "%05d says that nobody listens to what it says, "
+                      "and says it again and again\n",
+                      i);
+    }
+    do_pid(r);
+}
+
+static void do_odd_path(struct runtime *r)
+{
+    struct bytes b = {0};
+
+    say(r, "GET /\x9b\xc2\x9b\xc3\xa9 HTTP/1.1\r\nHost: x\r\n\r\n");
+    hear(r, &b);
+    release(&b);
+    do_pid(r);
+}
+
 static void do_words(struct runtime *r)
 {
     start_response(r, MODE);
@@ -579,6 +614,10 @@ static const struct {
     {"head", do_head},
     {"pid", do_pid},
     {"environment", do_environment},
+    {"mutter", do_mutter},
+    {"paint", do_paint},
+    {"shout", do_shout},
+    {"odd-path", do_odd_path},
     {"words", do_words},
     {"gate", do_gate},
     {"empty", do_empty},

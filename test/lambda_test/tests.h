@@ -13,6 +13,7 @@ void test_life(void);
 void test_command(void);
 void test_one_name(void);
 void test_queue(void);
+void test_log(void);
 
 /* "PayloadChunk:one |PayloadChunk:two |InvokeComplete:{}|", or what is wrong
  * with the stream. */
