@@ -187,3 +187,4 @@ FORCE:
 .PHONY: all run serve wire zip size clean help FORCE
 
 include test/test.mk test/deep.mk
+include test/deploy/deploy.mk
