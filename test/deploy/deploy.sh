@@ -482,7 +482,8 @@ if [ "$verb" = deploy ]; then
         knows create-function Architectures
         knows create-function-url-config InvokeMode
         knows add-permission InvokedViaFunctionUrl
-        zip_sha=$(sha256sum <"$ZIP") || fail "no $ZIP here: make zip"
+        [ -r "$ZIP" ] || fail "no $ZIP here: make zip"
+        zip_sha=$(sha256sum <"$ZIP")
         zip_sha=${zip_sha%% *}
     fi
 fi

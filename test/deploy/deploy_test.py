@@ -8,6 +8,7 @@ many looks, and `sleep` of deploy.sh does not wait.
 """
 import base64
 import concurrent.futures
+import copy
 import json
 import os
 import pty
@@ -462,33 +463,38 @@ def test_faults():
               place.account.state(), [{}, {}, []])
 
 
-def cuts(name, prepare, *arguments):
+def cuts(name, account, *arguments):
     """A test for each call of a run: it is cut off there, and the next run does
-    the rest. The first number at which nothing is cut is the end."""
+    the rest. The account is what the run begins with."""
     place = Place()
-    prepare(place)
+    place.endpoint.account = copy.deepcopy(account)
     place.good(f'{name}: whole', *arguments)
-    reference = place.account.state()
+    reference = place.endpoint.account
     with open(place.calls) as file:
         calls = file.read().splitlines()
 
     def cut_at(number):
         def test():
             place = Place()
-            prepare(place)
+            place.endpoint.account = copy.deepcopy(account)
             what = f'{name}, cut behind {" ".join(calls[number - 1].split()[:2])}'
             equal(f'{what}: was cut', place.run(*arguments, cut=number)
                   .returncode, -9)
             place.good(what, *arguments)
-            equal(f'{what}: the same in the end', place.account.state(),
-                  reference)
+            equal(f'{what}: the same in the end',
+                  place.endpoint.account.state(), reference.state())
         return test
-    return [cut_at(number) for number in range(1, len(calls) + 1)]
+    return reference, [cut_at(number) for number in range(1, len(calls) + 1)]
 
 
-def deployed(place):
-    place.good('deploy', *DEPLOY)
-    place.account.groups.add('/aws/lambda/rawstream')
+def all_cuts():
+    deployed, tests = cuts('deploy', Account(pending=1, new=1), *DEPLOY)
+    deployed.groups.add('/aws/lambda/rawstream')
+    for name, *arguments in [
+            ('update', 'deploy', 'AUTH=AWS_IAM', 'ARCH=arm64', 'TIMEOUT=60'),
+            ('undeploy', 'undeploy')]:
+        tests += cuts(name, deployed, *arguments)[1]
+    return tests
 
 
 def test_dry_run():
@@ -697,10 +703,7 @@ def main():
     tests = [t for name, t in globals().items() if name.startswith('test_')
              and (not only or name[5:] in only)]
     if not only or 'cuts' in only:
-        tests += cuts('deploy', lambda place: None, *DEPLOY)
-        tests += cuts('update', deployed, 'deploy', 'AUTH=AWS_IAM',
-                      'ARCH=arm64', 'TIMEOUT=60')
-        tests += cuts('undeploy', deployed, 'undeploy')
+        tests += all_cuts()
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         list(pool.map(run_test, tests))
     shutil.rmtree(scratch)
