@@ -1,190 +1,173 @@
 # rawstream. `make help` lists the targets.
 #
-# CC, CFLAGS and LDFLAGS are yours. What the build itself needs stands in
-# variables of other names, after yours.
+# A variable of the command line counts, else one of the environment, else what
+# stands here. CC, CFLAGS, CXX, CXXFLAGS, LDFLAGS and LDLIBS are yours: what the
+# build itself needs stands in variables of other names.
 
-HANDLER = handler.c
-CFLAGS = -Os
-PORT = 8080
+# Where this Makefile is: empty when make runs there, else a folder with a slash.
+ROOT := $(filter-out ./,$(dir $(lastword $(MAKEFILE_LIST))))
+ifeq ($(wildcard $(ROOT)bootstrap.c),)
+$(error the path of this Makefile has a space: go there, or use make -C)
+endif
+
+HANDLER ?=
+EVENT ?= {"delay":0.2}
+PORT ?= 8080
+CFLAGS ?= -Os
+CXXFLAGS ?= -Os
+B ?= build
 
 # What function.zip may weigh, with handler.c and with test/hello.c, made by
 # gcc 12 and advzip: bytes.
 BUDGET_x86_64 = 13312 8704
 BUDGET_aarch64 = 14643 9574
 
+# HANDLERS, PROCESSOR, GCC, CC and CXX for ARCH=, NATIVE for this machine, and
+# whether HOSTED. What cannot be built is refused there.
+include $(ROOT)test/tools/setup.mk
+
+# Files of one processor are in P, those of one way to build for it in A.
+P := $(B)$(ARCH:%=/%)
+A := $(P)$(if $(HOSTED),/hosted)
+PRODUCT := $(patsubst build/bootstrap,bootstrap,$(A)/bootstrap)
+ZIP := $(patsubst build/function.zip,function.zip,$(P)/function.zip)
+RUN = $(if $(filter /%,$(1)),,./)$(1)
+
+# Flags
+
 WARNINGS = -Wall -Wextra -Wconversion -Wshadow -Wcast-qual \
     -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wundef
-C11 = -std=c11 -D_POSIX_C_SOURCE=200809L -I. $(WARNINGS)
-CORE = bootstrap.c http.c json.c
-HEADERS = http.h json.h
+C11 = -std=c11 -D_POSIX_C_SOURCE=200809L -I$(or $(ROOT),.) $(WARNINGS)
+CXX11 = -I$(or $(ROOT),.) -Wall -Wextra
 
-# Without a C library. No stack protector: its canary lives in storage that a C
-# library sets up. No jump tables: their entries would need relocations.
-FREESTANDING = -ffreestanding -fbuiltin $(SMALLER) -fPIE -fvisibility=hidden -fomit-frame-pointer \
-    -fno-stack-protector -U_FORTIFY_SOURCE -fno-jump-tables -fno-ident \
+# What gcc does for speed makes this program larger. Bytes of function.zip that
+# each flag saves, on x86_64 and arm64:
+#   -flto                               93, 240: one program, not four files
+#   -fno-ipa-cp                        141, 111: no copy for a constant argument
+#   -fno-schedule-insns2               240, 215: like code stays alike, and zips
+#   -fno-move-loop-invariants           71, 149: fewer registers to be saved
+#   -fno-inline-functions-called-once  276, 187: fewer registers to be saved
+#   -fno-if-conversion                   38, 38: a jump is shorter
+#   -fno-caller-saves                    56, 19: fewer moves around a call
+SMALLER = $(if $(GCC),-flto -fno-ipa-cp -fno-schedule-insns2 \
+    -fno-move-loop-invariants -fno-inline-functions-called-once \
+    -fno-if-conversion -fno-caller-saves)
+
+# A program at any address, without a C library: nothing sets up the canary of a
+# stack protector, or unwinds. gcc's explicit zeros go to .data: a start touches
+# a page less.
+FREE = -ffreestanding -fbuiltin -fPIE -fvisibility=hidden \
+    -fno-stack-protector -U_FORTIFY_SOURCE \
     -fno-asynchronous-unwind-tables -fno-unwind-tables \
-    -ffunction-sections -fdata-sections
-LINK = -nostdlib -static-pie $(STRIP) -Wl,--gc-sections -Wl,--build-id=none \
+    -ffunction-sections -fdata-sections -fno-strict-aliasing \
+    $(if $(GCC),-fno-zero-initialized-in-bss) $(if $(filter aarch64,$(PROCESSOR)),-mno-outline-atomics)
+FREE_CXX = $(FREE) -fno-rtti -fno-exceptions -fno-threadsafe-statics
+FREE_LINK = -nostdlib -static-pie -Wl,--gc-sections -Wl,--build-id=none \
     -Wl,-z,noexecstack -Wl,-z,noseparate-code -Wl,-z,norelro
-STRIP = -s
 
-# ARCH=: for another processor, with a cross gcc, or with clang and lld.
-NATIVE := $(CC)
-B = build
-ifdef ARCH
-TRIPLE_x86_64 = x86_64-linux-gnu
-TRIPLE_arm64 = aarch64-linux-gnu
-TRIPLE := $(or $(TRIPLE_$(ARCH)),$(error ARCH=$(ARCH): x86_64 or arm64 was expected))
-B = build/$(ARCH)
-ifeq ($(origin CC),default)
-CC := $(or $(shell command -v $(TRIPLE)-gcc),clang)
-endif
-ifneq ($(findstring clang,$(shell $(CC) --version 2>/dev/null)),)
-override CC := $(CC) --target=$(TRIPLE)
-override LDFLAGS += -fuse-ld=lld
-endif
-endif
-
-# What makes gcc's code smaller, found by trial. -fno-zero-initialized-in-bss is
-# for a fast start: what is said to begin as zero goes to .data, on a page that
-# is touched anyway. -mskip-rax-setup: where no vector registers are in use, a
-# call of http_format() need not say that it uses none.
-ifneq ($(findstring Free Software,$(shell $(CC) --version 2>/dev/null)),)
-SMALLER = -flto -flto-partition=one -fno-expensive-optimizations \
-    -fno-schedule-insns2 -fno-move-loop-invariants -fno-caller-saves \
-    -fno-inline-functions-called-once -fno-if-conversion -fno-ipa-cp \
-    -fno-tree-dominator-opts -fno-optimize-sibling-calls -fno-ipa-modref \
-    -fno-tree-loop-optimize -fno-tree-fre -fno-tree-tail-merge \
-    -fno-strict-aliasing -fno-zero-initialized-in-bss \
-    $(if $(filter x86_64,$(PROCESSOR)),-mskip-rax-setup)
-endif
-
-# The names of sections and the table of them, at the end of the file, are for
-# debuggers. The table's last entry tells, 40 bytes before its end, where the
-# names are; the ELF header at bytes 40 to 47 where the table is, and at 58 to 63
-# how large.
-define CUT
-@head -c $$(tail -c 40 $@ | od -An -tu8 -N8) $@ >$@.cut && cat $@.cut >$@ && rm $@.cut
-@printf '\0\0\0\0\0\0\0\0' | dd of=$@ bs=1 seek=40 conv=notrunc 2>/dev/null
-@printf '\0\0\0\0\0\0' | dd of=$@ bs=1 seek=58 conv=notrunc 2>/dev/null
-endef
-
-MACHINE := $(shell $(CC) -dumpmachine 2>/dev/null)
-PROCESSOR = $(firstword $(subst -, ,$(MACHINE)))
-LINUX := $(filter %-linux %-linux-gnu %-linux-musl,$(MACHINE))
-ifeq ($(filter x86_64-% aarch64-%,$(LINUX)),)
-ifndef HOSTED
-$(info no libc-free build for $(or $(MACHINE),$(CC)): building with its C library)
-HOSTED = 1
-endif
-endif
 ifdef HOSTED
-PRODUCT = $(B)/hosted/bootstrap
-FREESTANDING =
-LINK =
-CUT =
+COMPILE = $(CC) $(CFLAGS) $(C11)
+COMPILE_CORE = $(COMPILE)
+COMPILE_CXX = $(CXX) $(CXXFLAGS) $(CXX11)
+LINK = $(if $(CXX_HANDLERS),$(CXX) $(CXXFLAGS),$(CC) $(CFLAGS))
 else
-PRODUCT = $(ARCH:%=$(B)/)bootstrap
-INTEGERS = -mgeneral-regs-only
+COMPILE = $(CC) $(SMALLER) $(CFLAGS) $(C11) $(FREE)
+COMPILE_CORE = $(COMPILE) -mgeneral-regs-only
+COMPILE_CXX = $(CXX) $(SMALLER) $(CXXFLAGS) $(CXX11) $(FREE_CXX)
+LINK = $(CC) $(SMALLER) $(CFLAGS) $(FREE) $(FREE_LINK)
+LIBGCC = $(wildcard $(shell $(CC) -print-libgcc-file-name))
+CHECK = CC='$(CC)' sh $(ROOT)test/tools/check.sh $(1) '$(2)'
 endif
-COMPILE = $(CC) $(CFLAGS) $(C11) $(FREESTANDING)
+COMPILE_CORE_ALSO = $(COMPILE_CXX) $(LINK)
+COMPILE_CORE_PROBE = KIND=$(if $(HOSTED),,free) CC='$(CC)' LDFLAGS='$(LDFLAGS)' \
+    sh $(ROOT)test/tools/probe.sh '$(COMPILE_CORE)' '$(LINK)'
+
+include $(ROOT)test/tools/rules.mk
+
+# The product
 
 all: $(PRODUCT)
 
-# A file that changes when what it tells changes: the compiler, the flags and
-# the handler of the last build.
-build/%.command: FORCE
-	@mkdir -p $(@D)
-	@printf '%s\n' "$(subst ",\",$(COMPILE) $(LDFLAGS) $(HANDLER))" >$@.new
-	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+CORE = $(addprefix $(A)/core/,bootstrap.o http.o json.o)
+OBJECTS = $(CORE) $(foreach h,$(HANDLERS),$(call object,$(h)))
 
-# The handler is compiled by itself, for it may use floating point.
-define LINK_BOOTSTRAP
-@mkdir -p $(@D) build
-$(COMPILE) -c -o build/$(subst /,-,$@).o $(1)
-$(COMPILE) $(INTEGERS) $(LINK) -o $@ $(CORE) build/$(subst /,-,$@).o $(LDFLAGS)
-$(CUT)
-endef
+$(eval $(call objects,$(A)/core,COMPILE_CORE))
+$(foreach h,$(HANDLERS),$(eval $(call handler,$(h))))
+$(A)/sources: FORCE
+	$(call stamp,$(HANDLERS) $(LDLIBS))
 
-$(PRODUCT): $(CORE) $(HANDLER) $(HEADERS) build/$(PRODUCT).command
-	$(call LINK_BOOTSTRAP,$(HANDLER))
+$(PRODUCT): $(OBJECTS) $(A)/sources
+	$(call link,$(OBJECTS),$(LDLIBS))
+
+ifneq ($(PRODUCT),bootstrap)
+bootstrap: $(PRODUCT)
+.PHONY: bootstrap
+endif
 
 # The local Lambda
 
-build/lambda: test/lambda.c $(wildcard test/lambda/*)
-	@mkdir -p $(@D)
-	$(NATIVE) $(CFLAGS) $(C11) -o $@ test/lambda.c $(wildcard test/lambda/*.c) $(LDFLAGS)
+COMPILE_NATIVE = $(NATIVE) $(NATIVE_CFLAGS) $(C11)
+LINK_NATIVE = $(NATIVE) $(NATIVE_CFLAGS) $(NATIVE_LDFLAGS)
+$(eval $(call objects,$(B)/native,COMPILE_NATIVE))
+LAMBDA = $(patsubst $(ROOT)%.c,$(B)/native/%.o,\
+    $(wildcard $(ROOT)test/lambda.c $(ROOT)test/lambda/*.c))
 
-run: $(PRODUCT) build/lambda
-	@build/lambda --invoke '{"delay":0.2}' -- ./$(PRODUCT)
+$(B)/lambda: $(LAMBDA)
+	$(call link_with,$(LINK_NATIVE))
 
-serve: $(PRODUCT) build/lambda
-	@exec build/lambda --port $(PORT) --runtime-api 127.0.0.1:0 \
-	    --concurrency 10 -- ./$(PRODUCT)
+export EVENT
+run: $(PRODUCT) $(B)/lambda
+	@$(call RUN,$(B)/lambda) --invoke "$$EVENT" -- $(call RUN,$(PRODUCT))
 
-wire: $(PRODUCT) build/lambda
-	@build/lambda --wire --invoke '{}' -- ./$(PRODUCT)
-	@echo "as a page, as a capture: build/lambda --wire=FILE.html, --wire=FILE.pcapng"
+serve: $(PRODUCT) $(B)/lambda
+	@exec $(call RUN,$(B)/lambda) --port $(PORT) --runtime-api 127.0.0.1:0 \
+	    --concurrency 10 -- $(call RUN,$(PRODUCT))
+
+wire: $(PRODUCT) $(B)/lambda
+	@$(call RUN,$(B)/lambda) --wire --invoke '{}' -- $(call RUN,$(PRODUCT))
+	@echo "as a page, as a capture: $(B)/lambda --wire=FILE.html, --wire=FILE.pcapng"
 
 # Deployment
 
-ZIP = $(ARCH:%=$(B)/)function.zip
+PACK = TRIPLE='$(TRIPLE)' sh $(ROOT)test/tools/pack.sh
+
+# A hosted binary is linked once more for the zip, so that it needs nothing of
+# the machine where it was made.
+ifdef HOSTED
+PACKED = $(A)/zip/bootstrap
+$(PACKED): $(OBJECTS) $(A)/sources
+	$(call note,LINK,$@)
+	$(Q)sh $(ROOT)test/tools/portable.sh $(@D) '$(ARCH)' $(LINK) $(OBJECTS) $(LDFLAGS) $(LDLIBS)
+else
+PACKED = $(PRODUCT)
+endif
+
+$(P)/files: FORCE
+	@$(PACK) list $@ $(PACKED) $(FILES)
+
+$(ZIP): $(PACKED) $(P)/files
+	$(call note,ZIP,$@)
+	$(Q)LIBRARIES=$(HOSTED:%=$(A)/zip/lib) REPORT=$(P)/files.txt \
+	    $(PACK) zip $@ $(PACKED) $(FILES)
 
 zip: $(ZIP)
-
-# Only the name, the bytes and the mode of the file count: not when, where and
-# by whom it is made. advzip finds a shorter deflate coding of the same bytes.
-define PACK
-@command -v zip >/dev/null || { echo 'make zip needs the program zip' >&2; exit 1; }
-@rm -rf $@ $@.d && mkdir -p $@.d
-@cp $< $@.d/bootstrap && chmod 0755 $@.d/bootstrap
-@TZ=UTC touch -t 198001010000 $@.d/bootstrap
-@cd $@.d && TZ=UTC zip -q -9 -X $(CURDIR)/$@ bootstrap
-@rm -r $@.d
-@if command -v advzip >/dev/null; then advzip -q -z -4 -i 100 $@; \
-else echo 'no advzip here (Debian: advancecomp): about 4 % larger than need be' >&2; fi
-@wc -c $@
-endef
-
-$(ZIP): $(PRODUCT)
-	$(PACK)
-
-$(B)/test/hello.zip: $(B)/test/hello.plain
-	$(PACK)
-
-$(B)/symbols: STRIP =
-$(B)/symbols: CUT =
-$(B)/symbols: $(CORE) $(HANDLER) $(HEADERS) build/$(PRODUCT).command
-	$(call LINK_BOOTSTRAP,$(HANDLER))
-
-size: $(ZIP) $(B)/test/hello.zip $(B)/symbols
-	@CC='$(CC)' sh test/size.sh $(PRODUCT) $(B)/symbols $(ZIP) $(B)/test/hello.zip \
-	    $(BUDGET_$(PROCESSOR))
+	@cat $(P)/files.txt
 
 clean:
-	rm -rf build bootstrap function.zip
+	rm -rf $(if $(ROOT)$(filter-out build,$(B)),$(addprefix $(B)/,core handler \
+	    native hosted arm64 x86_64 sources files files.txt lambda bootstrap \
+	    function.zip),build) bootstrap function.zip
 
 help:
-	@echo 'make             ./bootstrap: the runtime with handler.c, no C library in it'
-	@echo 'make run         one invocation in a local Lambda: words, one by one'
-	@echo 'make serve       a local Function URL on http://127.0.0.1:$(PORT) (PORT=)'
-	@echo 'make wire        one invocation, and each byte of it on the wire, explained'
-	@echo 'make test        the tests: a C compiler and make are all they need'
-	@echo 'make zip         function.zip, to be uploaded'
-	@echo 'make size        what it weighs, and where'
-	@echo 'make bench       how far it is from the least that the wire allows'
-	@echo 'make clean       removes what was built'
-	@echo
-	@echo 'HANDLER=mine.c   builds with your handler'
-	@echo 'ARCH=arm64       builds build/arm64/bootstrap, function.zip (ARCH=x86_64, too)'
-	@echo 'HOSTED=1         builds with the C library: build/hosted/bootstrap'
-	@echo 'CC= CFLAGS= LDFLAGS= as usual'
-	@echo
-	@echo 'deeper checks: fault exhaustive fuzz coverage seeded same soak lint mutation'
-	@echo '(test/README.md tells what each promises and needs)'
+	@cat $(ROOT)test/tools/help.txt
 
 FORCE:
-.PHONY: all run serve wire zip size clean help FORCE
+.SUFFIXES:
+.PHONY: all run serve wire zip clean help FORCE
 
+ifndef ROOT
 include test/test.mk test/deep.mk
 include test/deploy/deploy.mk
+endif
+FAMILIES = $(A)/core $(A)/handler $(P)/checked $(P)/fast $(B)/native
+-include $(wildcard $(foreach f,$(FAMILIES),$(f)/*.d $(f)/*/*.d $(f)/*/*/*.d)) $(OBJECTS:.o=.d)

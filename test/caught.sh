@@ -7,6 +7,10 @@ cd "$1" || exit 2
 product=$2
 shift 2
 variables=$*
+case $product in
+*/*) plain=$(dirname $product)/test ;;
+*) plain=build/test ;;
+esac
 here=$(pwd -P)
 log=build/caught.log
 export MAKEFLAGS=
@@ -38,30 +42,29 @@ try() {
     exit 0
 }
 
-# play KIND BOOTSTRAP OPTION: the transcripts, those that take longest last.
+# play FOLDER KIND BOOTSTRAP OPTION: the transcripts, those that take longest last.
 play() {
     for script in README.md $(wc -l test/wire/*.txt | grep -v -e total \
         -e common.txt | sort -n | sed 's/.* //'); do
-        try "$1 transcripts" build/test/wire -j 4 $3 \
-            --bin puppet=build/test/puppet.$1 --bin hello=build/test/hello.$1 \
-            $2 $script
+        try "$2 transcripts" build/test/wire -j 4 $4 \
+            --bin puppet=$1/puppet.$2 --bin hello=$1/hello.$2 $3 $script
     done
 }
 
 build build/test/json_test build/test/http_test $product
 try json_test build/test/json_test
 try http_test build/test/http_test
-build build/test/puppet.plain build/test/hello.plain build/test/wire
-try by-hand.sh sh test/by-hand.sh ./$product build/test/puppet.plain
+build $plain/puppet.plain $plain/hello.plain build/test/wire
+try by-hand.sh sh test/by-hand.sh ./$product $plain/puppet.plain
 build build/fault/fault
 try fault build/fault/fault
 case $product in
-*/hosted/*) play plain $product --no-limits ;;
+*/hosted/*) play $plain plain $product --no-limits ;;
 *)
-    play plain ./$product
+    play $plain plain ./$product
     build build/test/bootstrap.checked build/test/puppet.checked \
         build/test/hello.checked
-    play checked build/test/bootstrap.checked --no-limits
+    play build/test checked build/test/bootstrap.checked --no-limits
     ;;
 esac
 try replay make -s $variables replay

@@ -4,14 +4,9 @@
 # Readers compared with references: exhaustively, and by fuzzing
 
 REFERENCES = test/fuzz/compare.c test/http_reference.c test/json_reference.c
-REFERENCE_HEADERS = test/fuzz/compare.h test/http_reference.h \
-    test/json_reference.h
 
-build/exhaustive/exhaustive: test/exhaustive.c $(REFERENCES) \
-    $(REFERENCE_HEADERS) http.c json.c $(HEADERS)
-	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -O2 $(C11) -o $@ test/exhaustive.c $(REFERENCES) \
-	    http.c json.c $(LDFLAGS)
+build/exhaustive/exhaustive: $(call fast,test/exhaustive.c $(REFERENCES) http.c json.c)
+	$(call link_with,$(FAST) $(LDFLAGS))
 
 exhaustive: build/exhaustive/exhaustive
 	@$<
@@ -21,35 +16,35 @@ exhaustive: build/exhaustive/exhaustive
 # runtime, its system calls replaced.
 FUZZ_SECONDS = 60
 FUZZ_TARGETS = http chunks json base64 endpoint loop
-FUZZ_SOURCES = $(REFERENCES) $(REFERENCE_HEADERS) $(wildcard test/fuzz/*.h) \
-    $(HEADERS) build/$(PRODUCT).command
+FUZZ_HEADERS = $(wildcard *.h test/*.h test/fuzz/*.h)
 FUZZ_CC = $(eval FUZZ_CC := $(shell sh test/fuzz/compiler.sh))$(FUZZ_CC)
 FUZZED = $(FUZZ_CC) -O1 -g $(C11) -fsanitize=fuzzer,address,undefined \
     -fno-sanitize-recover=undefined
-SIMULATED = $(foreach f,bootstrap http json handler,build/fuzz/$(f).$(1).o)
+SIMULATED = -include test/fuzz/simulated.h
+RUNTIME = bootstrap.c http.c json.c handler.c
 
-build/fuzz/%.replay.o: %.c test/fuzz/simulated.h $(HEADERS) build/$(PRODUCT).command
+CHECKED_SIMULATED = $(CHECKED) $(SIMULATED)
+FUZZED_SIMULATED = $(FUZZED) $(SIMULATED)
+$(eval $(call objects,build/fuzz/replay,CHECKED_SIMULATED))
+$(eval $(call objects,build/fuzz/fuzzer,FUZZED_SIMULATED))
+
+build/fuzz/loop.replay: $(RUNTIME:%.c=build/fuzz/replay/%.o) \
+    $(call checked,test/fuzz/loop.c test/fuzz/replay.c $(REFERENCES))
+	$(call link_with,$(CHECKED) $(LDFLAGS))
+
+build/fuzz/loop.fuzzer: test/fuzz/loop.c $(REFERENCES) $(FUZZ_HEADERS) \
+    $(RUNTIME:%.c=build/fuzz/fuzzer/%.o)
+	$(call note,LINK,$@)
+	$(Q)$(FUZZED) -o $@ $(filter %.c %.o,$^)
+
+build/fuzz/%.replay: $(P)/checked/test/fuzz/%.o \
+    $(call checked,test/fuzz/replay.c $(REFERENCES) http.c json.c)
+	$(call link_with,$(CHECKED) $(LDFLAGS))
+
+build/fuzz/%.fuzzer: test/fuzz/%.c $(REFERENCES) $(FUZZ_HEADERS) http.c json.c
 	@mkdir -p $(@D)
-	$(CHECKED) -include test/fuzz/simulated.h -c -o $@ $<
-
-build/fuzz/%.fuzzer.o: %.c test/fuzz/simulated.h $(HEADERS)
-	@mkdir -p $(@D)
-	$(FUZZED) -include test/fuzz/simulated.h -c -o $@ $<
-
-build/fuzz/loop.replay: test/fuzz/loop.c test/fuzz/replay.c $(FUZZ_SOURCES) \
-    $(call SIMULATED,replay)
-	$(CHECKED) -o $@ $(filter %.c %.o,$^) $(LDFLAGS)
-
-build/fuzz/loop.fuzzer: test/fuzz/loop.c $(FUZZ_SOURCES) $(call SIMULATED,fuzzer)
-	$(FUZZED) -o $@ $(filter %.c %.o,$^)
-
-build/fuzz/%.replay: test/fuzz/%.c test/fuzz/replay.c $(FUZZ_SOURCES) http.c json.c
-	@mkdir -p $(@D)
-	$(CHECKED) -o $@ $(filter %.c,$^) $(LDFLAGS)
-
-build/fuzz/%.fuzzer: test/fuzz/%.c $(FUZZ_SOURCES) http.c json.c
-	@mkdir -p $(@D)
-	$(FUZZED) -o $@ $(filter %.c,$^)
+	$(call note,LINK,$@)
+	$(Q)$(FUZZED) -o $@ $(filter %.c,$^)
 
 # Known inputs that other tests have.
 build/fuzz/lists/%.txt: test/fuzz/lists.sh test/json-cases.txt \
@@ -80,17 +75,16 @@ fuzz: $(REPLAYS) $(REPLAY_LISTS)
 # Against the least that the wire allows: make bench, BENCH=--quick
 BENCHED = $(PRODUCT) $(addprefix build/bench/,work floor)
 
-build/bench/work: test/bench/work.c $(CORE) $(HEADERS) build/$(PRODUCT).command
-	$(call LINK_BOOTSTRAP,$<)
+$(eval $(call handler,test/bench/work.c))
 
-build/bench/floor: test/bench/floor.c build/$(PRODUCT).command
-	@mkdir -p $(@D)
-	$(COMPILE) $(INTEGERS) $(LINK) -o $@ $< $(LDFLAGS)
-	$(CUT)
+build/bench/work: $(call object,test/bench/work.c) $(CORE)
+	$(call link,$^)
 
-build/bench/bench: test/bench/bench.c
-	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(C11) -o $@ $< $(LDFLAGS)
+build/bench/floor: $(A)/core/test/bench/floor.o
+	$(call link,$<)
+
+build/bench/bench: $(call native,test/bench/bench.c)
+	$(call link_with,$(LINK_NATIVE))
 
 ifdef HOSTED
 bench:
@@ -107,16 +101,12 @@ endif
 FAULT_CALLS = _exit clock_gettime close connect fcntl getsockopt main \
     nanosleep poll read setsockopt sigaction socket write writev
 
-$(B)/fault/%: test/fault/%.c test/fault/kernel.c test/fault/peer.c \
-    $(wildcard test/fault/*.h) test/unit.h $(CORE) $(HEADERS) handler.c \
-    build/$(PRODUCT).command
-	@mkdir -p $(@D)
-	$(CHECKED) $(FAULT_CALLS:%=-Wl,--wrap=%) -o $@ $(filter %.c,$^) $(LDFLAGS)
+$(P)/fault/binary: $(call native,test/fault/binary.c test/fault/peer.c)
+	$(call link_with,$(LINK_NATIVE))
 
-build/fault/binary: test/fault/binary.c test/fault/peer.c \
-    $(wildcard test/fault/*.h) test/unit.h
-	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(C11) -o $@ $(filter %.c,$^) $(LDFLAGS)
+$(P)/fault/%: $(P)/checked/test/fault/%.o \
+    $(call checked,test/fault/kernel.c test/fault/peer.c $(RUNTIME))
+	$(call link_with,$(CHECKED) $(LDFLAGS) $(FAULT_CALLS:%=-Wl,--wrap=%))
 
 fault: build/fault/fault build/fault/misbehave build/fault/binary $(PRODUCT)
 	@sh test/run.sh build/fault/fault build/fault/misbehave \
@@ -131,15 +121,12 @@ SOAK_EVENTS = 100000
 SOAK_FREEZES = 200
 SOAK_LAMBDA = $(foreach f,base text,test/lambda/$(f).c)
 
-build/soak/soak: test/soak.c test/soak_clock.h test/unit.h http.h \
-    $(SOAK_LAMBDA) $(SOAK_LAMBDA:.c=.h)
-	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -O2 $(C11) -Itest -o $@ test/soak.c $(SOAK_LAMBDA) $(LDFLAGS)
+build/soak/soak: $(call fast,test/soak.c $(SOAK_LAMBDA))
+	$(call link_with,$(FAST) $(LDFLAGS))
 
-build/soak/jumped: test/soak_clock.c test/soak_clock.h $(CORE) $(HANDLER) $(HEADERS)
-	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(C11) -Wl,--wrap=clock_gettime -o $@ $(CORE) $(HANDLER) \
-	    test/soak_clock.c $(LDFLAGS)
+JUMPED = -Wl,--wrap=clock_gettime
+build/soak/jumped: $(call fast,test/soak_clock.c $(HANDLERS) $(CORE_SOURCES))
+	$(call link_with,$(FAST) $(LDFLAGS) $(JUMPED))
 
 soak: $(PRODUCT) build/soak/soak build/soak/jumped
 	@build/soak/soak --seed $(SOAK_SEED) --events $(SOAK_EVENTS) \

@@ -65,7 +65,7 @@ prepare_tree() {
     done
     make -s -j 2 -C $tree CC=gcc HOSTED=1 SANITIZE= all build/test/json_test \
         build/test/http_test build/test/wire build/fault/fault \
-        build/test/puppet.plain build/test/hello.plain || return
+        build/hosted/test/puppet.plain build/hosted/test/hello.plain || return
     if caught $tree; then
         echo 'FAIL without a mutant'
         return 1

@@ -62,9 +62,9 @@ has() {
 
 mkdir -p $dir
 play production bootstrap build/test ''
-has gcc && play hosted-gcc $dir/gcc/hosted/bootstrap $dir/gcc/test --no-limits \
+has gcc && play hosted-gcc $dir/gcc/hosted/bootstrap $dir/gcc/hosted/test --no-limits \
     B=$dir/gcc HOSTED=1 CC=gcc
-has clang && play hosted-clang $dir/clang/hosted/bootstrap $dir/clang/test \
+has clang && play hosted-clang $dir/clang/hosted/bootstrap $dir/clang/hosted/test \
     --no-limits B=$dir/clang HOSTED=1 CC=clang
 has aarch64-linux-gnu-gcc qemu-aarch64 &&
     play arm64 build/arm64/bootstrap build/arm64/test '--under qemu-aarch64' ARCH=arm64

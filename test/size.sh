@@ -1,8 +1,8 @@
 #!/bin/sh
 # What the runtime weighs, in bytes, and whether it keeps to its budget:
-# size.sh BOOTSTRAP SYMBOLS ZIP HELLO-ZIP BUDGET HELLO-BUDGET
-# SYMBOLS is the same program with its symbols. The budget is that of gcc 12 and
-# advzip: what is made without them is printed and not judged.
+# size.sh BOOTSTRAP STRIPPED ZIP HELLO-ZIP BUDGET HELLO-BUDGET
+# STRIPPED is what the zip holds. The budget is that of gcc 12 and advzip: what
+# is made without them is printed and not judged.
 for tool in size nm; do
     command -v $tool >/dev/null || {
         echo "make size needs the program $tool" >&2
@@ -12,13 +12,13 @@ done
 
 row() { printf '%-24s %8d\n' "$@"; }
 
-size "$2" | tail -n 1 | {
+size "$1" | tail -n 1 | {
     read -r text data bss rest
     row text "$text" data "$data" bss "$bss"
 }
-row bootstrap "$(wc -c <"$1")"
+row 'in the zip: bootstrap' "$(wc -c <"$2")"
 echo
-nm -S --size-sort -r -t d "$2" | grep -i ' t ' | head -n 10 |
+nm -S --size-sort -r -t d "$1" | grep -i ' t ' | head -n 10 |
     awk '{ printf "%-24s %8d\n", $4, $2 }'
 echo
 

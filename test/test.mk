@@ -8,65 +8,77 @@ SANITIZE = $(eval SANITIZE := $(shell mkdir -p build && \
     build/probe && echo -fsanitize=address,undefined -fno-sanitize-recover=undefined))$(SANITIZE)
 endif
 CHECKED = $(CC) $(CFLAGS) -O1 -g $(C11) $(SANITIZE)
+FAST = $(CC) $(CFLAGS) -O2 $(C11)
 WRAPPED = -Wl,--wrap=connect,--wrap=getsockopt,--wrap=poll,--wrap=read,--wrap=writev
-WIRE = build/test/wire -j 4 $(foreach h,puppet hello,--bin $(h)=build/test/$(h).$(1))
+WIRE = build/test/wire -j 4 $(foreach h,puppet hello,--bin $(h)=$(2)/test/$(h).$(1))
 SCRIPTS = $(wildcard test/wire/*.txt) README.md
 
-$(B)/test/%.plain: test/handlers/%.c $(CORE) $(HEADERS) build/$(PRODUCT).command
-	$(call LINK_BOOTSTRAP,$<)
+$(eval $(call objects,$(P)/checked,CHECKED))
+$(eval $(call objects,$(P)/fast,FAST))
+checked = $(1:%.c=$(P)/checked/%.o)
+fast = $(1:%.c=$(P)/fast/%.o)
+native = $(1:%.c=$(B)/native/%.o)
+CORE_SOURCES = bootstrap.c http.c json.c
 
-$(B)/test/hello.plain: test/hello.c $(CORE) $(HEADERS) build/$(PRODUCT).command
-	$(call LINK_BOOTSTRAP,$<)
+# Handlers for tests: NAME.plain as the product is made, NAME.checked.
+TEST_HANDLERS = test/hello.c $(wildcard test/handlers/*.c)
+$(foreach h,$(filter-out $(HANDLERS),$(TEST_HANDLERS)),$(eval $(call handler,$(h))))
 
-$(B)/test/%.checked: test/handlers/%.c $(CORE) $(HEADERS) build/$(PRODUCT).command
-	@mkdir -p $(@D)
-	$(CHECKED) -o $@ $(CORE) $< $(LDFLAGS)
+$(A)/test/hello.plain: $(call object,test/hello.c) $(CORE)
+	$(call link,$^)
 
-$(B)/test/hello.checked: test/hello.c $(CORE) $(HEADERS) build/$(PRODUCT).command
-	@mkdir -p $(@D)
-	$(CHECKED) -o $@ $(CORE) $< $(LDFLAGS)
+$(A)/test/%.plain: $(A)/handler/test/handlers/%.c.o $(CORE)
+	$(call link,$^)
 
-$(B)/test/bootstrap.checked: $(HANDLER) $(CORE) $(HEADERS) build/$(PRODUCT).command
-	@mkdir -p $(@D)
-	$(CHECKED) -o $@ $(CORE) $(HANDLER) $(LDFLAGS)
+$(P)/test/hello.checked: $(call checked,test/hello.c $(CORE_SOURCES))
+	$(call link_with,$(CHECKED) $(LDFLAGS))
 
-$(B)/test/json_test: test/json_test.c test/json_reference.c test/json_reference.h \
-    test/unit.h json.c json.h build/$(PRODUCT).command
-	@mkdir -p $(@D)
-	$(CHECKED) -o $@ test/json_test.c test/json_reference.c json.c $(LDFLAGS)
+$(P)/test/bootstrap.checked: $(call checked,$(HANDLERS) $(CORE_SOURCES)) $(A)/sources
+	$(call link_with,$(CHECKED) $(LDFLAGS))
 
-$(B)/test/http_test: test/http_test.c test/outcome.h test/unit.h http.c http.h build/$(PRODUCT).command
-	@mkdir -p $(@D)
-	$(CHECKED) $(WRAPPED) -o $@ test/http_test.c http.c $(LDFLAGS)
+$(P)/test/%.checked: $(P)/checked/test/handlers/%.o $(call checked,$(CORE_SOURCES))
+	$(call link_with,$(CHECKED) $(LDFLAGS))
 
-build/test/lambda_test: test/lambda_test.c $(wildcard test/lambda_test/*)
-	@mkdir -p $(@D)
-	$(NATIVE) $(CFLAGS) $(C11) -o $@ $(filter %.c,$^) $(LDFLAGS)
+$(P)/test/json_test: $(call checked,test/json_test.c test/json_reference.c json.c)
+	$(call link_with,$(CHECKED) $(LDFLAGS))
 
-build/test/wire: test/wire.c
-	@mkdir -p $(@D)
-	$(NATIVE) $(CFLAGS) $(C11) -o $@ $< $(LDFLAGS)
+$(P)/test/http_test: $(call checked,test/http_test.c http.c)
+	$(call link_with,$(CHECKED) $(LDFLAGS) $(WRAPPED))
 
-build/jsoncheck: test/jsoncheck.c json.c json.h
-	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -O2 $(C11) -o $@ test/jsoncheck.c json.c $(LDFLAGS)
+$(B)/test/lambda_test: $(call native,$(wildcard test/lambda_test.c test/lambda_test/*.c))
+	$(call link_with,$(LINK_NATIVE))
 
-build/httpcheck: test/httpcheck.c test/outcome.h http.c http.h
-	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -O2 $(C11) -o $@ test/httpcheck.c http.c $(LDFLAGS)
+$(B)/test/wire: $(call native,test/wire.c)
+	$(call link_with,$(LINK_NATIVE))
 
-TESTS = $(PRODUCT) build/lambda build/jsoncheck build/httpcheck \
-    $(addprefix build/test/,json_test http_test lambda_test wire \
-    puppet.plain hello.plain bootstrap.checked puppet.checked hello.checked)
+$(P)/jsoncheck: $(call fast,test/jsoncheck.c json.c)
+	$(call link_with,$(FAST) $(LDFLAGS))
+
+$(P)/httpcheck: $(call fast,test/httpcheck.c http.c)
+	$(call link_with,$(FAST) $(LDFLAGS))
+
+TESTS = $(PRODUCT) $(B)/lambda $(P)/jsoncheck $(P)/httpcheck \
+    $(addprefix $(B)/test/,lambda_test wire) \
+    $(addprefix $(A)/test/,puppet.plain hello.plain) \
+    $(addprefix $(P)/test/,json_test http_test bootstrap.checked puppet.checked \
+    hello.checked)
 
 test: $(TESTS)
 	@sh test/run.sh build/test/json_test build/test/http_test \
-	    '$(call WIRE,plain) $(if $(HOSTED),--no-limits,--calls README.md) ./$(PRODUCT) $(SCRIPTS)' \
+	    '$(call WIRE,plain,$(A)) $(if $(HOSTED),--no-limits,--calls README.md) ./$(PRODUCT) $(SCRIPTS)' \
 	    'make -s replay' \
-	    '$(call WIRE,checked) --no-limits build/test/bootstrap.checked $(SCRIPTS)' \
-	    'sh test/by-hand.sh ./$(PRODUCT) build/test/puppet.plain' \
+	    '$(call WIRE,checked,$(P)) --no-limits build/test/bootstrap.checked $(SCRIPTS)' \
+	    'sh test/by-hand.sh ./$(PRODUCT) $(A)/test/puppet.plain' \
 	    'sh test/by-hand.sh build/test/bootstrap.checked build/test/puppet.checked' \
 	    'build/test/lambda_test build/lambda' \
 	    'sh test/build.sh $(PRODUCT)'
 
-.PHONY: test
+$(P)/test/hello.zip: $(A)/test/hello.plain
+	@$(PACK) zip $@ $<
+
+size: $(ZIP) $(P)/test/hello.zip
+	@$(PACK) strip $(PACKED) $(P)/test/stripped
+	@CC='$(CC)' sh test/size.sh $(PACKED) $(P)/test/stripped $(ZIP) $(P)/test/hello.zip \
+	    $(BUDGET_$(PROCESSOR))
+
+.PHONY: test size
