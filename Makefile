@@ -154,9 +154,10 @@ zip: $(ZIP)
 	@cat $(P)/files.txt
 
 clean:
-	rm -rf $(if $(ROOT)$(filter-out build,$(B)),$(addprefix $(B)/,core handler \
+	@rm -rf $(if $(ROOT)$(filter-out build,$(B)),$(addprefix $(B)/,core handler \
 	    native hosted arm64 x86_64 sources files files.txt lambda bootstrap \
 	    function.zip),build) bootstrap function.zip
+	@! [ -d $(B) ] || rmdir $(B) 2>/dev/null || :
 
 help:
 	@cat $(ROOT)test/tools/help.txt

@@ -13,7 +13,7 @@ for readelf in readelf llvm-readelf \
     command -v "$readelf" >/dev/null && break
 done
 [ -n "$readelf" ] || refuse 'cannot be checked: there is no program readelf (Debian: binutils or llvm)'
-report=$($readelf -hldrW "$binary" 2>&1) || refuse "$(echo "$report" | head -n 1)"
+report=$($readelf -hldrsW "$binary" 2>&1) || refuse "$(echo "$report" | head -n 1)"
 has() { echo "$report" | grep -Eq "$1"; }
 
 # A linker that cannot read the objects that gcc makes with -flto leaves all
@@ -21,6 +21,9 @@ has() { echo "$report" | grep -Eq "$1"; }
 has '^ *LOAD .* R E ' && ! has 'Entry point address: *0x0$' ||
     refuse "is empty: the linker could not read what gcc makes with -flto (remove -fuse-ld= from LDFLAGS, or add -fno-lto to CFLAGS)"
 ! has '^ *INTERP ' || refuse 'wants a dynamic loader'
+entry=$(echo "$report" | sed -n 's/.*Entry point address: *0x//p')
+start=$(echo "$report" | sed -n 's/.*: 0*\([0-9a-f]*\) .* _start$/\1/p' | head -n 1)
+[ "$entry" = "${start:-$entry}" ] || refuse "its entry is not _start"
 library=$(echo "$report" | sed -n 's/.*(NEEDED).*\[\(.*\)\].*/\1/p')
 [ -z "$library" ] || refuse "wants a shared library: $library"
 ! has '^ *TLS ' ||

@@ -1,0 +1,7 @@
+/* greeting.c - what greeting.cpp does, in C */
+#include "routes.h"
+
+const char *say_greeting(void)
+{
+    return "Hello";
+}
