@@ -166,9 +166,9 @@ FORCE:
 .SUFFIXES:
 .PHONY: all run serve wire zip clean help FORCE
 
+include $(ROOT)test/deploy/deploy.mk
 ifndef ROOT
 include test/test.mk test/deep.mk
-include test/deploy/deploy.mk
 endif
 FAMILIES = $(A)/core $(A)/handler $(P)/checked $(P)/fast $(B)/native
 -include $(wildcard $(foreach f,$(FAMILIES),$(f)/*.d $(f)/*/*.d $(f)/*/*/*.d)) $(OBJECTS:.o=.d)

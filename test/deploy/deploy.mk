@@ -16,7 +16,7 @@ DRY_RUN =
 
 DEPLOYED_ARCH = $(or $(ARCH),$(if $(filter aarch64,$(PROCESSOR)),arm64,x86_64))
 QUOTED = '$(subst ','\'',$(1))'
-DEPLOY = @sh test/deploy/deploy.sh $@ ARCH=$(DEPLOYED_ARCH) ZIP=$(ZIP) \
+DEPLOY = @sh $(ROOT)test/deploy/deploy.sh $@ ARCH=$(DEPLOYED_ARCH) ZIP=$(ZIP) \
     $(foreach s,FUNCTION REGION PROFILE ROLE AUTH TIMEOUT MEMORY EVENT YES \
     DRY_RUN,$(s)=$(call QUOTED,$($(s))))
 

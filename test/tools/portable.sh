@@ -50,14 +50,14 @@ mkdir "$dir/lib" && cp -L "$loader" "$dir/lib" || exit 1
 while read -r name arrow path rest; do
     [ "$arrow" = '=>' ] && [ -f "$path" ] || continue
     cp -L "$path" "$dir/lib/$name" || exit 1
-    [ "$path" -ef "$loader" ] || set -- "$@" "$path"
+    [ "$path" = "$loader" ] || set -- "$@" "$path"
 done <"$dir/libraries"
 rm "$dir/libraries"
 
 # DT_RPATH and not DT_RUNPATH: it comes before Lambda's LD_LIBRARY_PATH, which
 # begins with /lib64. All libraries are named, since one that has a DT_RUNPATH
 # of its own would look there for those that it needs.
-"$@" -Wl,--disable-new-dtags '-Wl,-rpath,$ORIGIN/lib' \
+"$@" -Wl,--disable-new-dtags "-Wl,-rpath,\$ORIGIN/lib" \
     "-Wl,--dynamic-linker,/var/task/lib/${loader##*/}" \
     -o "$binary" || exit 1
 say "$why: shared libraries go into the zip"
