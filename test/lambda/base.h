@@ -24,6 +24,8 @@
 
 /* What Lambda's own code calls 6 MB, with its allowance for the envelope. */
 #define PAYLOAD_BYTES_MAX 6291556u
+/* What its front takes of a caller. */
+#define EVENT_BYTES_MAX (6u * 1024u * 1024u)
 
 /* Bytes that somebody else owns. */
 struct slice {

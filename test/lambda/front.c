@@ -1,6 +1,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include "client.h"
 
+#include "host.h"
 #include "log.h"
 #include "sandbox.h"
 #include "service.h"
@@ -17,7 +18,6 @@
 /* The limits of Function URLs and of Invoke. An asynchronous event may have
  * 1 MB. */
 #define HEAD_BYTES_MAX        (1024u * 1024u)
-#define EVENT_BYTES_MAX       (6u * 1024u * 1024u)
 #define ASYNC_EVENT_BYTES_MAX (1024u * 1024u)
 
 /* How long a connection may take for its next head, idle or not, and then for
@@ -122,6 +122,30 @@ static bool is_async(const struct client *c)
            slice_is(type, "Event");
 }
 
+/* False: it has been refused. */
+static bool check_host(struct client *c)
+{
+    struct slice host = slice_of("");
+    struct buf text = {0};
+
+    (void)fields_get(&c->conn.reader.head.fields, "host", &host);
+    if (host_is_allowed(host, &settings->allowed_hosts)) {
+        return true;
+    }
+    host = host_name(host);
+    log_line(LOG_NOTE,
+             "refused: a request for the host \"%.*s\"; --allow-host allows it",
+             (int)host.size, (const char *)host.data);
+    buf_format(&text,
+               "This host is not known here. If you meant it: lambda "
+               "--allow-host %.*s%c",
+               (int)host.size, (const char *)host.data, 0);
+    client_refuse(c, 421, "Content-Type: text/plain; charset=utf-8\r\n",
+                  (char *)text.data);
+    buf_free(&text);
+    return false;
+}
+
 static void on_head(struct conn *conn)
 {
     struct client *c = of(conn);
@@ -141,7 +165,7 @@ static void on_head(struct conn *conn)
     if (slice_is(h->method, "CONNECT")) {
         client_refuse(c, 405, "Content-Type: application/json\r\n",
                       "{\"Message\":\"Method Not Allowed\"}");
-    } else if (!service_check(c)) {
+    } else if (!check_host(c) || !service_check(c)) {
         return;
     } else if (h->length > c->body_max) {
         refuse_size(c);

@@ -32,28 +32,56 @@ static bool is_dropped(struct slice name)
     return false;
 }
 
+/* AWS's own services want strings here, and have been seen to fail with what is
+ * taken all the same. */
+static void warn(struct slice name, const char *what)
+{
+    log_line(LOG_NOTE,
+             "prelude: the value of \"%.*s\" is %s; it may fail on AWS",
+             (int)name.size, (const char *)name.data, what);
+}
+
 static const char *add_line(struct buf *out, struct slice name,
-                            struct slice token)
+                            struct slice value)
+{
+    if (!is_token(name)) {
+        return "a header name that is no token";
+    }
+    if (!is_field_value(value)) {
+        return "a control character in a header value";
+    }
+    if (!is_dropped(name)) {
+        buf_add_slice(out, name);
+        buf_text(out, ": ");
+        buf_add_slice(out, slice_trim(value));
+        buf_text(out, "\r\n");
+    }
+    return NULL;
+}
+
+/* One value; null stands for none. */
+static const char *read_value(const struct json *j, enum json_token token,
+                              struct buf *out, struct slice name)
 {
     struct buf value = {0};
     const char *fault = NULL;
 
-    json_decode(&value, token);
-    if (!is_token(name)) {
-        fault = "a header name that is no token";
-    } else if (!is_field_value(buf_slice(&value))) {
-        fault = "a control character in a header value";
-    } else if (!is_dropped(name)) {
-        buf_add_slice(out, name);
-        buf_text(out, ": ");
-        buf_add_slice(out, slice_trim(buf_slice(&value)));
-        buf_text(out, "\r\n");
+    if (token == JSON_STRING) {
+        json_decode(&value, j->token);
+        fault = add_line(out, name, buf_slice(&value));
+    } else if (token == JSON_LITERAL && slice_is(j->token, "null")) {
+        warn(name, "null");
+    } else if (token == JSON_NUMBER || token == JSON_LITERAL) {
+        warn(name, token == JSON_NUMBER ? "a number" : "a boolean");
+        fault = add_line(out, name, j->token);
+    } else {
+        fault = "a header value that is neither a string nor a list of strings";
     }
     buf_free(&value);
     return fault;
 }
 
-/* A string, or an array of them: what is documented for multiValueHeaders,
+/* A value, or an array of them: what is documented for multiValueHeaders,
  * and what the Rust runtime sends for a header that it repeats. */
 static const char *read_values(struct json *j, struct buf *out,
                                struct slice name)
@@ -61,15 +89,11 @@ static const char *read_values(struct json *j, struct buf *out,
     enum json_token token = json_next(j);
     const char *fault = NULL;
 
-    if (token == JSON_STRING) {
-        return add_line(out, name, j->token);
-    }
     if (token != JSON_ARRAY) {
-        return "a header value that is no string";
+        return read_value(j, token, out, name);
     }
     while (fault == NULL && (token = json_next(j)) != JSON_ARRAY_END) {
-        fault = token == JSON_STRING ? add_line(out, name, j->token)
-                                     : "a list member that is no string";
+        fault = read_value(j, token, out, name);
     }
     return fault;
 }
@@ -97,14 +121,21 @@ static const char *read_headers(struct json *j, struct buf *out)
 
 static const char *read_status(struct json *j, int *status)
 {
-    if (json_next(j) != JSON_NUMBER || j->token.size != 3 ||
-        j->token.data[0] < '2' || j->token.data[0] > '5' ||
-        j->token.data[1] > '9' || j->token.data[2] > '9' ||
-        j->token.data[1] < '0' || j->token.data[2] < '0') {
+    enum json_token token = json_next(j);
+    struct slice s = j->token;
+
+    if (token == JSON_STRING) {
+        warn(slice_of("statusCode"), "a string");
+        s.data++;
+        s.size -= 2;
+    }
+    if ((token != JSON_NUMBER && token != JSON_STRING) || s.size != 3 ||
+        s.data[0] < '2' || s.data[0] > '5' || s.data[1] < '0' ||
+        s.data[1] > '9' || s.data[2] < '0' || s.data[2] > '9') {
         return "a statusCode that is no integer from 200 to 599";
     }
-    *status = (j->token.data[0] - '0') * 100 + (j->token.data[1] - '0') * 10 +
-              (j->token.data[2] - '0');
+    *status = (s.data[0] - '0') * 100 + (s.data[1] - '0') * 10 +
+              (s.data[2] - '0');
     return NULL;
 }
 

@@ -38,7 +38,7 @@ void process_raise_limit(void)
  * of one's own, a few of our own variables without which programs on a
  * developer's machine do not run, and --env, which overrides all. */
 static void add_variables(struct buf *out, const struct settings *settings,
-                          uint16_t api_port)
+                          uint16_t api_port, struct process_mark *mark)
 {
     static const char *const fixed[] = {
         "_HANDLER=function.handler",
@@ -60,16 +60,16 @@ static void add_variables(struct buf *out, const struct settings *settings,
 
     buf_format(out, "AWS_LAMBDA_RUNTIME_API=%s:%u%c", settings->api_host,
                (unsigned)api_port, 0);
-    buf_format(out, "LAMBDA_TASK_ROOT=%s%c", settings->task_root, 0);
     buf_format(out, "AWS_LAMBDA_FUNCTION_NAME=%s%c", name, 0);
     buf_format(out, "AWS_LAMBDA_LOG_GROUP_NAME=/aws/lambda/%s%c", name, 0);
     buf_format(out, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE=%ld%c",
                settings->memory_mb, 0);
     hex_random(stream, 32);
     (void)gmtime_r(&now, &today);
-    buf_format(out, "AWS_LAMBDA_LOG_STREAM_NAME=%04d/%02d/%02d/[$LATEST]%s%c",
-               today.tm_year + 1900, today.tm_mon + 1, today.tm_mday, stream,
-               0);
+    (void)snprintf(mark->text, sizeof mark->text,
+                   "AWS_LAMBDA_LOG_STREAM_NAME=%04d/%02d/%02d/[$LATEST]%s",
+                   today.tm_year + 1900, today.tm_mon + 1, today.tm_mday,
+                   stream);
     for (size_t i = 0; i < sizeof fixed / sizeof fixed[0]; i++) {
         buf_format(out, "%s%c", fixed[i], 0);
     }
@@ -83,6 +83,8 @@ static void add_variables(struct buf *out, const struct settings *settings,
         }
     }
     buf_add_slice(out, buf_slice(&settings->environment));
+    buf_format(out, "LAMBDA_TASK_ROOT=%s%c", settings->program.folder, 0);
+    buf_format(out, "%s%c", mark->text, 0);
 }
 
 static bool same_name(const char *a, const char *b)
@@ -141,8 +143,8 @@ static void child(const struct settings *settings, char **variables, int output,
     if (raised) {
         (void)setrlimit(RLIMIT_NOFILE, &descriptors);
     }
-    if (chdir(settings->task_root) == 0) {
-        (void)execve(settings->program, settings->arguments, variables);
+    if (chdir(settings->program.folder) == 0) {
+        (void)execve(settings->program.path, settings->arguments, variables);
     }
 fail:
     error = errno;
@@ -185,7 +187,7 @@ static int await_exec(int fd, pid_t pid)
 }
 
 pid_t process_start(const struct settings *settings, uint16_t api_port,
-                    int *output)
+                    struct process_mark *mark, int *output)
 {
     struct buf text = {0};
     char **variables;
@@ -193,7 +195,7 @@ pid_t process_start(const struct settings *settings, uint16_t api_port,
     pid_t pid = -1;
     int error;
 
-    add_variables(&text, settings, api_port);
+    add_variables(&text, settings, api_port, mark);
     variables = environment(&text);
     if (open_pipe(out) == 0 && open_pipe(fault) == 0) {
         /* Only the copies that the child makes are inherited, and blocking

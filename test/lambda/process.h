@@ -10,10 +10,15 @@
  * what it was. */
 void process_raise_limit(void);
 
+/* A line of its environment that no other process has. */
+struct process_mark {
+    char text[128];
+};
+
 /* Starts the bootstrap in a process group of its own, with its output on a
  * pipe. -1 and errno where it cannot be run. */
 pid_t process_start(const struct settings *settings, uint16_t api_port,
-                    int *output);
+                    struct process_mark *mark, int *output);
 /* The most memory a running process has had, in KiB; 0: unknown. */
 long process_memory(pid_t pid);
 /* "exit status 7", "signal: killed": the words of Lambda's messages. */

@@ -5,6 +5,7 @@
 #include "log.h"
 #include "process.h"
 #include "runtime_api.h"
+#include "tree.h"
 #include "wire.h"
 
 #include <errno.h>
@@ -264,7 +265,7 @@ static bool start(struct sandbox *box)
         box->listener.events = POLLIN;
         loop_add(&box->listener);
     }
-    pid = process_start(settings, box->port, &output);
+    pid = process_start(settings, box->port, &box->mark, &output);
     if (pid < 0) {
         return false;
     }
@@ -291,7 +292,7 @@ static void begin(struct sandbox *box)
 {
     if (!start(box)) {
         invocation_fail(box->invocation, "Runtime.InvalidEntrypoint",
-                        "cannot run %s: %s", settings->program,
+                        "cannot run %s: %s", settings->program.path,
                         strerror(errno));
         finish(box);
     }
@@ -446,12 +447,23 @@ static void on_exit_of(struct sandbox *box, int status,
     }
 }
 
+static struct sandbox *sandbox_of(pid_t pid)
+{
+    for (unsigned n = 0; n < settings->concurrency; n++) {
+        if (pool[n].pid == pid && !pool[n].exited) {
+            return &pool[n];
+        }
+    }
+    return NULL;
+}
+
 static void on_child(int number)
 {
     siginfo_t info;
 
     (void)number;
     for (;;) {
+        struct sandbox *box;
         struct rusage usage;
         int status;
 
@@ -460,16 +472,18 @@ static void on_child(int number)
             info.si_pid == 0) {
             return;
         }
-        /* What the bootstrap started goes with it. Its number cannot have
-         * been taken by another group before it is reaped. */
-        (void)kill(-info.si_pid, SIGKILL);
+        box = sandbox_of(info.si_pid);
+        if (box != NULL) {
+            /* Its number cannot have been taken by another process or group
+             * before it is reaped. */
+            (void)kill(-box->pid, SIGKILL);
+            tree_kill(box->pid, box->mark.text);
+        }
         if (wait4(info.si_pid, &status, 0, &usage) != info.si_pid) {
             return;
         }
-        for (unsigned n = 0; n < settings->concurrency; n++) {
-            if (pool[n].pid == info.si_pid) {
-                on_exit_of(&pool[n], status, &usage);
-            }
+        if (box != NULL) {
+            on_exit_of(box, status, &usage);
         }
     }
 }
@@ -498,6 +512,7 @@ bool pool_open(const struct settings *chosen)
     pool[0].listener.events = POLLIN;
     loop_add(&pool[0].listener);
     loop_signal(SIGCHLD, on_child);
+    tree_adopt();
     return true;
 }
 
@@ -518,6 +533,9 @@ void pool_close(void)
             while (waitpid(pool[n].pid, NULL, 0) < 0 && errno == EINTR) {
             }
         }
+    }
+    tree_kill_all();
+    for (unsigned n = 0; pool != NULL && n < settings->concurrency; n++) {
         output_close(&pool[n]);
     }
 }

@@ -3,6 +3,7 @@
 #define LAMBDA_SANDBOX_H
 
 #include "invocation.h"
+#include "process.h"
 #include "settings.h"
 
 #include <sys/types.h>
@@ -26,7 +27,8 @@ struct sandbox {
     enum runtime_state state;
     struct invocation *invocation;
 
-    pid_t pid;      /* 0: no process */
+    pid_t pid; /* 0: no process */
+    struct process_mark mark;
     bool exited;    /* but what it sent is still being taken in */
     bool condemned; /* killed, or about to be */
     /* The initialisation takes place within the invocation: the one before it

@@ -2,7 +2,7 @@
 #ifndef LAMBDA_SETTINGS_H
 #define LAMBDA_SETTINGS_H
 
-#include "base.h"
+#include "program.h"
 
 #define SANDBOXES_MAX 1000u
 
@@ -14,13 +14,15 @@ struct settings {
     int64_t init_timeout_ns;
     unsigned concurrency;
     bool throttle;
+    struct buf allowed_hosts;  /* names, each with its NUL */
     const char *function_name; /* NULL: any name is the function's */
     long memory_mb;
-    const char *program;   /* what to run: a path */
-    const char *task_root; /* where to run it */
-    char *const *arguments;
+    char *const *arguments; /* of the program, and its name first */
+    struct program program;
     struct buf environment; /* NAME=VALUE, each with its NUL */
     const char *invoke;     /* the event of --invoke; NULL: serve */
+    bool wire;
+    const char *wire_path; /* NULL: to standard error */
 };
 
 #endif

@@ -1,6 +1,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include "client.h"
 
+#include "host.h"
 #include "text.h"
 
 #include <arpa/inet.h>
@@ -240,17 +241,6 @@ static void add_time(struct buf *out)
                "\"timeEpoch\":%lld",
                t.tm_mday, months + 3 * t.tm_mon, t.tm_year + 1900, t.tm_hour,
                t.tm_min, t.tm_sec, (long long)now);
-}
-
-/* Without the port. An IPv6 address has colons, in brackets. */
-static struct slice host_name(struct slice host)
-{
-    const unsigned char *end = memchr(host.data, ']', host.size);
-
-    if (host.size > 0 && host.data[0] == '[' && end != NULL) {
-        return (struct slice){host.data, (size_t)(end - host.data) + 1};
-    }
-    return slice_cut(&host, ':');
 }
 
 static void add_context(struct buf *out, const struct head *h,

@@ -3,9 +3,12 @@
 #include "tests.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static void test_direct(void)
@@ -57,6 +60,80 @@ static void test_direct_forwarding(void)
     discard_lambda(&l);
 }
 
+/* Where "name" runs and what it takes for its root: OPTIONS -- NAME --runtime
+ * good, which starts in the folder that stands before. */
+static void expect_folder(const char *name, const char *from,
+                          const char *bootstrap, const char *variable,
+                          const char *folder)
+{
+    struct bytes out = {0}, expected = {0};
+    char *arguments[] = {strdup(lambda_path),
+                         strdup("--env"),
+                         strdup(variable),
+                         strdup("--invoke"),
+                         strdup("{\"do\":\"folder\"}"),
+                         strdup("--"),
+                         strdup(bootstrap),
+                         strdup("--runtime"),
+                         strdup("good"),
+                         NULL};
+    char before[4096], absolute[4096];
+    struct lambda l;
+
+    free(arguments[0]);
+    arguments[0] = strdup(realpath(lambda_path, absolute));
+    (void)!getcwd(before, sizeof before);
+    check(name, chdir(from) == 0, from);
+    launch(&l, arguments);
+    read_output(&l, &out);
+    append_format(&expected, "%s is %s", folder, folder);
+    check(name, strcmp(out.data, expected.data) == 0,
+          out.size > 0 ? out.data : l.log.data);
+    (void)await_end(&l);
+    check(name, chdir(before) == 0, before);
+    for (size_t i = 0; arguments[i] != NULL; i++) {
+        free(arguments[i]);
+    }
+    release(&out);
+    release(&expected);
+    discard_lambda(&l);
+}
+
+/* A folder of PATH with a program in it, and one of the same name elsewhere
+ * that would fail. */
+static void test_folders(void)
+{
+    char base[64], path[96], file[128], *old = strdup(getenv("PATH"));
+
+    (void)snprintf(base, sizeof base, "/tmp/lambda-test-%ld", (long)getpid());
+    (void)snprintf(path, sizeof path, "%s/path", base);
+    (void)snprintf(file, sizeof file, "%s/lambda-test-program", path);
+    (void)mkdir(base, 0700);
+    (void)mkdir(path, 0700);
+    check("a program in PATH", symlink(self, file) == 0, file);
+    (void)setenv("PATH", path, 1);
+    expect_folder("found by PATH", base, "lambda-test-program", "X=1", base);
+    expect_folder("with a slash", base, "path/lambda-test-program", "X=1",
+                  path);
+    expect_folder("a root of its own", base, "path/lambda-test-program",
+                  "LAMBDA_TASK_ROOT=/tmp", "/tmp");
+    (void)setenv("PATH", old, 1);
+    (void)snprintf(path, sizeof path, "%s/lambda-test-program", base);
+    (void)close(open(path, O_CREAT | O_WRONLY, 0700));
+    (void)snprintf(path, sizeof path, "%s/path:%s", base, old);
+    (void)setenv("PATH", path, 1);
+    expect_folder("PATH before a file here", base, "lambda-test-program", "X=1",
+                  base);
+    (void)setenv("PATH", old, 1);
+    (void)unlink(file);
+    (void)snprintf(path, sizeof path, "%s/lambda-test-program", base);
+    (void)unlink(path);
+    (void)snprintf(path, sizeof path, "%s/path", base);
+    (void)rmdir(path);
+    (void)rmdir(base);
+    free(old);
+}
+
 static void expect_usage(const char *name, const char *option,
                          const char *value, int status, const char *log)
 {
@@ -72,6 +149,32 @@ static void expect_usage(const char *name, const char *option,
     discard_lambda(&l);
 }
 
+static void test_large_event(void)
+{
+    char name[64];
+    int fd;
+
+    (void)snprintf(name, sizeof name, "/tmp/lambda-test-event-%ld",
+                   (long)getpid());
+    fd = open(name, O_CREAT | O_WRONLY | O_TRUNC, 0600);
+    for (int i = 0; i < 6291456 / 4096; i++) {
+        static char piece[4096];
+
+        memset(piece, '1', sizeof piece);
+        (void)!write(fd, piece, sizeof piece);
+    }
+    (void)!write(fd, "1", 1);
+    close(fd);
+    {
+        char option[80];
+
+        (void)snprintf(option, sizeof option, "@%s", name);
+        expect_usage("--invoke: an event of 6 MiB and a byte", "--invoke",
+                     option, 2, "lambda: ~ is too large: ~\n");
+    }
+    (void)unlink(name);
+}
+
 static void test_command_line(void)
 {
     struct lambda l, second;
@@ -85,6 +188,12 @@ static void test_command_line(void)
                  "lambda: --timeout must be ~\nusage: ~");
     expect_usage("an unknown option", "--what", NULL, 2,
                  "lambda: there is no option \"--what\"\nusage: ~");
+    expect_usage("a file that is not there", "--invoke", "@missing", 2,
+                 "lambda: missing: No such file or directory\n");
+    expect_usage("-h", "-h", NULL, 0, "usage: ~");
+    expect_usage("a variable that an option sets",
+                 "--env=AWS_LAMBDA_RUNTIME_API=1", NULL, 2,
+                 "lambda: --env AWS_LAMBDA_RUNTIME_API: --runtime-api sets ~");
     expect_usage("a missing value", "--env", NULL, 2, "lambda: ~\nusage: ~");
     start(&l, "good", PORTS, END);
     if (is_up(&l)) {
@@ -156,6 +265,8 @@ static void test_wire(void)
 void test_command(void)
 {
     test_command_line();
+    test_large_event();
+    test_folders();
     test_direct();
     test_direct_forwarding();
     test_wire();

@@ -105,8 +105,8 @@ static void test_serving(void)
     int before;
 
     (void)setenv("NOT_FOR_CHILDREN", "1", 1);
-    start(&l, "good", PORTS, "--env", "TZ=:LOCAL", "--env=ADDED=a=b", "--env",
-          "GATE", END);
+    start(&l, "good", PORTS, "--env", "TZ=:LOCAL", "--env=ADDED=a=b",
+          "--allow-host", "allowed.example.com", "--env", "GATE", END);
     if (!is_up(&l)) {
         discard_lambda(&l);
         return;
@@ -282,6 +282,41 @@ static void test_no_limits(void)
     }
 }
 
+static long survivor(struct lambda *l)
+{
+    struct message m;
+    long pid;
+
+    get(l, &m, "/setsid");
+    pid = strtol(m.body.data, NULL, 10);
+    message_free(&m);
+    return pid;
+}
+
+/* Where there is no /proc, what has left the process group cannot be found. */
+static void test_children(void)
+{
+    struct lambda l;
+    struct message m;
+    long pid;
+
+    if (access("/proc/self/environ", R_OK) != 0) {
+        skipped++;
+        return;
+    }
+    start(&l, "good", PORTS, END);
+    if (is_up(&l)) {
+        pid = survivor(&l);
+        get(&l, &m, "/exit7");
+        message_free(&m);
+        check("what a runtime has started ends with it",
+              pid > 0 && is_gone(pid), l.log.data);
+        pid = survivor(&l);
+        stop(&l);
+        check("and with lambda", pid > 0 && is_gone(pid), "");
+    }
+}
+
 static void test_concurrency(void)
 {
     struct stream clients[6];
@@ -390,6 +425,7 @@ void test_life(void)
     test_bad_starts();
     test_slow_starts();
     test_no_limits();
+    test_children();
     test_concurrency();
     test_limits();
     test_signals();

@@ -161,6 +161,16 @@ static void do_odd_path(struct runtime *r)
     do_pid(r);
 }
 
+static void do_folder(struct runtime *r)
+{
+    char folder[4096], text[9000];
+    const char *root = getenv("LAMBDA_TASK_ROOT");
+
+    (void)snprintf(text, sizeof text, "%s is %s",
+                   getcwd(folder, sizeof folder) == NULL ? "?" : folder, root);
+    respond(r, text, strlen(text));
+}
+
 static void do_words(struct runtime *r)
 {
     start_response(r, MODE);
@@ -215,8 +225,15 @@ static const struct {
                  "{\"headers\":{\"X\":\"\\n\"}}" NULS "body"),
     WITH_PRELUDE("prelude-short", "{\"statusCode\":200}\0\0\0body body"),
     WITH_PRELUDE("prelude-no-json", "{\"statusCode\":200,}" NULS "body"),
-    WITH_PRELUDE("prelude-status", "{\"statusCode\":\"200\"}" NULS "body"),
+    WITH_PRELUDE("prelude-status", "{\"statusCode\":600}" NULS "body"),
     WITH_PRELUDE("prelude-none", "{\"statusCode\":200}"),
+    WITH_PRELUDE("prelude-loose",
+                 "{\"statusCode\":\"451\",\"headers\":{\"X-N\":-1.5e3,"
+                 "\"X-B\":true,\"X-Null\":null,\"X-L\":[1,\"2\",null]},"
+                 "\"multiValueHeaders\":{\"X-M\":[false]},"
+                 "\"cookies\":[\"a=1\"]}" NULS "body"),
+    WITH_PRELUDE("prelude-299", "{\"statusCode\":299}" NULS "body"),
+    WITH_PRELUDE("prelude-object", "{\"headers\":{\"X\":{}}}" NULS "body"),
 };
 
 static bool run_prelude(struct runtime *r, const char *name)
@@ -362,6 +379,30 @@ static void do_malformed(struct runtime *r)
     say_chunk(r, TEXT("part"));
     say(r, "zz\r\n");
     reconnect(r);
+}
+
+/* A child that has left the process group and lives on. */
+static void do_setsid(struct runtime *r)
+{
+    char text[32];
+    long survivor = 0;
+    int ends[2];
+
+    if (pipe(ends) == 0 && fork() == 0) {
+        (void)setsid();
+        survivor = fork();
+        if (survivor != 0) {
+            (void)!write(ends[1], &survivor, sizeof survivor);
+            _exit(0);
+        }
+        for (;;) {
+            (void)fprintf(stderr, "still here\n");
+            pause_ms(1);
+        }
+    }
+    (void)!read(ends[0], &survivor, sizeof survivor);
+    (void)snprintf(text, sizeof text, "%ld", survivor);
+    respond(r, text, strlen(text));
 }
 
 static void do_exit7(struct runtime *r)
@@ -633,6 +674,8 @@ static const struct {
     {"nothing", do_nothing},
     {"truncated", do_truncated},
     {"malformed", do_malformed},
+    {"setsid", do_setsid},
+    {"folder", do_folder},
     {"exit7", do_exit7},
     {"exit0", do_exit0},
     {"killed", do_killed},

@@ -120,6 +120,19 @@ static void test_answers(struct lambda *l)
            "X-B: 2\r\nx-amzn-RequestId: ~\r\nTransfer-Encoding: chunked\r\n"
            "\r\n",
            "body");
+    expect(l, "values that are no strings", "/prelude-loose", 451,
+           "HTTP/1.1 451 Unavailable For Legal Reasons\r\nDate: ~\r\n"
+           "Content-Type: ~\r\nX-N: -1.5e3\r\nX-B: true\r\nX-L: 1\r\nX-L: 2"
+           "\r\nX-M: false\r\nSet-Cookie: a=1\r\nx-amzn-RequestId: ~\r\n"
+           "Transfer-Encoding: chunked\r\n\r\n",
+           "body");
+    check("and a line of the log for each",
+          logs(l, "the value of \"statusCode\" is a string; it may fail") &&
+              logs(l, "\"X-N\" is a number") && logs(l, "\"X-Null\" is null") &&
+              logs(l, "\"X-M\" is a boolean"),
+          l->log.data);
+    expect(l, "a status without a phrase of its own", "/prelude-299", 299,
+           "HTTP/1.1 299 Successful\r\n~", "body");
     get(l, &m, "/prelude-bytes");
     check("a prelude byte by byte, nine NULs",
           m.status == 418 && m.body.size == 2 &&
@@ -155,8 +168,8 @@ static void test_failures(struct lambda *l)
     static const char *const paths[] = {
         "/prelude-control", "/prelude-short", "/prelude-no-json",
         "/prelude-status",  "/prelude-none",  "/prelude-large",
-        "/error",           "/exit7",         "/exit0",
-        "/killed",
+        "/prelude-object",  "/error",         "/exit7",
+        "/exit0",           "/killed",
     };
     struct message m;
 
@@ -294,8 +307,63 @@ static void test_connections(struct lambda *l)
     stream_close(&s);
 }
 
+static void ask_host(struct lambda *l, const char *host, int status)
+{
+    struct bytes b = {0};
+    struct message m;
+
+    append_format(&b, "GET /words HTTP/1.1\r\nHost: %s\r\n\r\n", host);
+    ask(l, &m, b.data, b.size);
+    check(host, m.status == status, m.head.data);
+    check(host,
+          status == 200 || is_like(m.body.data, "~ lambda --allow-host ~"),
+          m.body.data);
+    message_free(&m);
+    release(&b);
+}
+
+static void test_hosts(struct lambda *l)
+{
+    static const struct {
+        const char *host;
+        int status;
+    } cases[] = {
+        {"localhost:8080", 200},
+        {"LOCALHOST", 200},
+        {"127.0.0.1", 200},
+        {"192.168.1.7:8080", 200},
+        {"[::1]:8080", 200},
+        {"a.localhost:1", 200},
+        {"h", 200},
+        {"rebound.example.com", 421},
+        {"rebound.example.com.:80", 421},
+        {"1.2.3.4.example.com", 421},
+        {"127.0.0.1.nip.io", 421},
+        {"notlocalhost.x", 421},
+        {"1.2.3.4.5", 421},
+        {"allowed.example.com", 200},
+        {"Allowed.Example.Com:1", 200},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        ask_host(l, cases[i].host, cases[i].status);
+    }
+}
+
+void test_any_host(void)
+{
+    struct lambda l;
+
+    start(&l, "good", PORTS, "--allow-host", "any", END);
+    if (is_up(&l)) {
+        ask_host(&l, "rebound.example.com", 200);
+        stop(&l);
+    }
+}
+
 void test_url(struct lambda *l)
 {
+    test_hosts(l);
     test_events(l);
     test_answers(l);
     test_failures(l);

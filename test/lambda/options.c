@@ -1,0 +1,360 @@
+#define _POSIX_C_SOURCE 200809L
+#include "options.h"
+
+#include "name.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char usage[] =
+    "usage: lambda [OPTION]... -- BOOTSTRAP [ARGUMENT]...\n"
+    "       lambda [OPTION]... --invoke EVENT -- BOOTSTRAP [ARGUMENT]...\n";
+
+static const char help[] =
+    "\n"
+    "Runs BOOTSTRAP as AWS Lambda runs a custom runtime, and streams what it\n"
+    "responds. The front listens on 127.0.0.1 alone, and so does the Runtime\n"
+    "API unless --runtime-api says otherwise.\n"
+    "\n"
+    "  --port N              the front's port (8080); 0: a free one\n"
+    "  --runtime-api IP:PORT where the first sandbox finds the Runtime API\n"
+    "                        (127.0.0.1:9001); port 0: a free one. Every\n"
+    "                        further sandbox has a free port of its own, by\n"
+    "                        which its connections are told from the others'.\n"
+    "  --timeout SECONDS     limit of an invocation (30), up to 900; 0: none,\n"
+    "                        and the runtime is told 900\n"
+    "  --init-timeout SECONDS\n"
+    "                        limit of an initialisation (10); 0: none. One "
+    "that\n"
+    "                        takes longer is started again, as in Lambda: "
+    "within\n"
+    "                        the invocation, with its limit.\n"
+    "  --concurrency N       sandboxes at most (1), started on demand;\n"
+    "                        further requests wait for one\n"
+    "  --function-name NAME  the function's name (function): others are not\n"
+    "                        found. Without it any name is the function's.\n"
+    "  --allow-host NAME     answers requests for this name as well; any: for\n"
+    "                        all. By default addresses, localhost, names\n"
+    "                        under .localhost and names without a dot are\n"
+    "                        answered, so that no page of another site can\n"
+    "                        reach the function. May be repeated.\n"
+    "  --throttle            a streamed response's bandwidth as in Lambda:\n"
+    "                        6 MiB at once, then 2 MiB a second\n"
+    "  --wire[=FILE]         an annotated transcript of every byte of the\n"
+    "                        Runtime API, to stderr or to FILE. FILE.html is\n"
+    "                        a page, FILE.pcapng a capture for Wireshark.\n"
+    "  --env NAME=VALUE      sets a variable for the runtime; --env NAME\n"
+    "                        passes on our own. May be repeated.\n"
+    "  --invoke EVENT        no front: one invocation, with the JSON text\n"
+    "                        EVENT (@FILE: from a file, -: from stdin). The\n"
+    "                        stream goes to stdout, all else to stderr. The\n"
+    "                        Runtime API is on a free port unless given. Exit\n"
+    "                        status 1 if the invocation failed.\n"
+    "  --help, --version\n"
+    "\n"
+    "The front has three ways in:\n"
+    "  any path and method   a Function URL with RESPONSE_STREAM\n"
+    "  POST /2021-11-15/functions/NAME/response-streaming-invocations\n"
+    "  POST /2015-03-31/functions/NAME/invocations\n"
+    "\n"
+    "The runtime gets the variables that Lambda sets, PATH, HOME and\n"
+    "LD_LIBRARY_PATH of ours, and what --env says. A BOOTSTRAP with a slash "
+    "in\n"
+    "it runs in its own folder, one that is found by PATH in the current one.\n"
+    "That folder is LAMBDA_TASK_ROOT; --env LAMBDA_TASK_ROOT=FOLDER sets "
+    "both.\n"
+    "When a runtime ends, so does all that it has started.\n"
+    "NO_COLOR switches colours off.\n";
+
+static struct settings settings = {
+    .port = 8080,
+    .api_host = "127.0.0.1",
+    .api_port = 9001,
+    .timeout_ns = 30 * NS_PER_S,
+    .init_timeout_ns = 10 * NS_PER_S,
+    .concurrency = 1,
+    .memory_mb = 128,
+};
+static bool api_given;
+
+/* One line, and the usage. */
+static _Noreturn void refuse(const char *format, const char *value)
+{
+    char text[256];
+
+    (void)snprintf(text, sizeof text, format, value);
+    (void)fprintf(stderr, "lambda: %s\n%s", text, usage);
+    exit(2);
+}
+
+static bool parse_number(const char *text, long max, long *value)
+{
+    char *end;
+
+    if (text[0] < '0' || text[0] > '9' || strlen(text) > 9) {
+        return false;
+    }
+    *value = strtol(text, &end, 10);
+    return *end == '\0' && *value <= max;
+}
+
+static void set_port(const char *value)
+{
+    long port;
+
+    if (!parse_number(value, 65535, &port)) {
+        refuse("--port must be a number from 0 to 65535, not \"%s\"", value);
+        return;
+    }
+    settings.port = (uint16_t)port;
+}
+
+static void set_api(const char *value)
+{
+    const char *colon = strrchr(value, ':');
+    size_t size = colon == NULL ? 0 : (size_t)(colon - value);
+    long port;
+
+    if (colon == NULL || size == 0 || size >= sizeof settings.api_host ||
+        strspn(value, "0123456789.") != size ||
+        !parse_number(colon + 1, 65535, &port)) {
+        refuse("--runtime-api must be an IPv4 address and a port, not \"%s\"",
+               value);
+        return;
+    }
+    memcpy(settings.api_host, value, size);
+    settings.api_host[size] = '\0';
+    settings.api_port = (uint16_t)port;
+    api_given = true;
+}
+
+/* Seconds with up to three decimals: more are not asked of a time limit. */
+static int64_t read_seconds(const char *option, const char *value)
+{
+    size_t whole = strspn(value, "0123456789");
+    size_t decimals = 0;
+    int64_t ms;
+
+    if (whole > 0 && whole <= 3 && value[whole] == '.') {
+        decimals = strspn(value + whole + 1, "0123456789");
+    }
+    ms = whole > 0 && whole <= 3 ? strtol(value, NULL, 10) * 1000 : 0;
+    for (size_t i = 0, unit = 100; i < decimals && i < 3; i++, unit /= 10) {
+        ms += (value[whole + 1 + i] - '0') * (int64_t)unit;
+    }
+    if (whole == 0 || whole > 3 || ms > 900000 || decimals > 3 ||
+        value[whole + (decimals > 0 ? decimals + 1 : 0)] != '\0') {
+        struct buf format = {0};
+
+        buf_format(&format, "%s must be seconds up to 900, not \"%%s\"%c",
+                   option, 0);
+        refuse((char *)format.data, value);
+    }
+    return ms * NS_PER_MS;
+}
+
+static void set_timeout(const char *value)
+{
+    settings.timeout_ns = read_seconds("--timeout", value);
+}
+
+static void set_init_timeout(const char *value)
+{
+    settings.init_timeout_ns = read_seconds("--init-timeout", value);
+}
+
+static void set_concurrency(const char *value)
+{
+    long n;
+
+    if (!parse_number(value, SANDBOXES_MAX, &n) || n < 1) {
+        refuse("--concurrency must be a number from 1 to 1000, not \"%s\"",
+               value);
+        return;
+    }
+    settings.concurrency = (unsigned)n;
+}
+
+/* Lambda's own names that an option is there for; a value that --env gave
+ * would be one of two. */
+static void refuse_reserved(const char *value)
+{
+    static const char *const names[][2] = {
+        {"AWS_LAMBDA_RUNTIME_API", "--runtime-api"},
+        {"AWS_LAMBDA_FUNCTION_NAME", "--function-name"},
+    };
+    size_t size = strcspn(value, "=");
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (strlen(names[i][0]) == size &&
+            strncmp(value, names[i][0], size) == 0) {
+            struct buf format = {0};
+
+            buf_format(&format, "--env %%s: %s sets this variable%c",
+                       names[i][1], 0);
+            refuse((char *)format.data, names[i][0]);
+        }
+    }
+}
+
+static void set_env(const char *value)
+{
+    const char *own;
+
+    if (strcspn(value, "=") == 0) {
+        refuse("--env needs a name, not \"%s\"", value);
+    }
+    refuse_reserved(value);
+    if (strchr(value, '=') != NULL) {
+        buf_format(&settings.environment, "%s%c", value, 0);
+        return;
+    }
+    own = getenv(value);
+    if (own == NULL) {
+        refuse("--env %s: there is no such variable to pass on", value);
+    }
+    buf_format(&settings.environment, "%s=%s%c", value, own, 0);
+}
+
+static void set_function_name(const char *value)
+{
+    if (!is_function_name(slice_of(value))) {
+        refuse("--function-name must be 1 to 64 letters, digits, hyphens and "
+               "underscores, not \"%s\"",
+               value);
+    }
+    settings.function_name = value;
+}
+
+static void set_invoke(const char *value)
+{
+    settings.invoke = value;
+}
+
+static void set_allow_host(const char *value)
+{
+    buf_format(&settings.allowed_hosts, "%s%c", value, 0);
+}
+
+static void set_throttle(const char *value)
+{
+    (void)value;
+    settings.throttle = true;
+}
+
+static void set_wire(const char *value)
+{
+    settings.wire = true;
+    settings.wire_path = value;
+}
+
+static _Noreturn void tell_help(const char *value)
+{
+    (void)value;
+    (void)printf("%s%s", usage, help);
+    exit(fflush(stdout) == 0 ? 0 : 1);
+}
+
+static _Noreturn void tell_version(const char *value)
+{
+    (void)value;
+    (void)printf("lambda %s\n", LAMBDA_VERSION);
+    exit(fflush(stdout) == 0 ? 0 : 1);
+}
+
+static const struct option {
+    const char *name;
+    void (*set)(const char *value);
+    enum { VALUE, FLAG, EITHER } kind; /* EITHER: a value only after "=" */
+} options[] = {
+    {"--port", set_port, VALUE},
+    {"--runtime-api", set_api, VALUE},
+    {"--timeout", set_timeout, VALUE},
+    {"--init-timeout", set_init_timeout, VALUE},
+    {"--concurrency", set_concurrency, VALUE},
+    {"--function-name", set_function_name, VALUE},
+    {"--allow-host", set_allow_host, VALUE},
+    {"--throttle", set_throttle, FLAG},
+    {"--wire", set_wire, EITHER},
+    {"--env", set_env, VALUE},
+    {"--invoke", set_invoke, VALUE},
+    {"--help", tell_help, FLAG},
+    {"-h", tell_help, FLAG},
+    {"--version", tell_version, FLAG},
+};
+
+static const struct option *find_option(const char *text, size_t size)
+{
+    for (size_t i = 0; i < sizeof options / sizeof options[0]; i++) {
+        if (strlen(options[i].name) == size &&
+            strncmp(text, options[i].name, size) == 0) {
+            return &options[i];
+        }
+    }
+    refuse(text[0] == '-' ? "there is no option \"%s\""
+                          : "\"%s\": BOOTSTRAP comes after --",
+           text);
+}
+
+/* True: it took the next argument as its value. */
+static bool read_option(const char *text, const char *next)
+{
+    const char *equals = text[0] == '-' ? strchr(text, '=') : NULL;
+    size_t size = equals == NULL ? strlen(text) : (size_t)(equals - text);
+    const struct option *o = find_option(text, size);
+
+    if (o->kind == FLAG && equals != NULL) {
+        refuse("%s: it takes no value", text);
+    }
+    if (o->kind != VALUE || equals != NULL) {
+        o->set(equals == NULL ? NULL : equals + 1);
+        return false;
+    }
+    if (next == NULL) {
+        refuse("%s needs a value", text);
+    }
+    o->set(next);
+    return true;
+}
+
+const struct settings *read_arguments(int argc, char **argv)
+{
+    int i = 1;
+
+    while (i < argc && strcmp(argv[i], "--") != 0) {
+        i += read_option(argv[i], i + 1 < argc ? argv[i + 1] : NULL) ? 2 : 1;
+    }
+    if (i + 1 >= argc) {
+        refuse("%s is missing", "-- BOOTSTRAP");
+    }
+    settings.arguments = argv + i + 1;
+    if (settings.invoke != NULL && !api_given) {
+        settings.api_port = 0;
+    }
+    return &settings;
+}
+
+/* The value of a variable that --env has set, or NULL. */
+static const char *variable(const char *name)
+{
+    const struct buf *b = &settings.environment;
+    const char *value = NULL;
+    size_t size = strlen(name);
+
+    for (size_t at = b->start; at < b->end;
+         at += strlen((char *)b->data + at) + 1) {
+        const char *line = (char *)b->data + at;
+
+        if (strncmp(line, name, size) == 0 && line[size] == '=') {
+            value = line + size + 1;
+        }
+    }
+    return value;
+}
+
+bool find_program(void)
+{
+    return program_find(&settings.program, settings.arguments[0],
+                        variable("LAMBDA_TASK_ROOT"));
+}
