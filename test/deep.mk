@@ -13,9 +13,9 @@ exhaustive: build/exhaustive/exhaustive
 
 # A TARGET.replay gives a target inputs that are known, with any compiler; a
 # TARGET.fuzzer looks for others, with libFuzzer. The target `loop` is the whole
-# runtime, its system calls replaced.
+# runtime, its system calls replaced, and `lambda` the local Lambda.
 FUZZ_SECONDS = 60
-FUZZ_TARGETS = http chunks json base64 endpoint loop
+FUZZ_TARGETS = http chunks json base64 endpoint loop lambda
 FUZZ_HEADERS = $(wildcard *.h test/*.h test/fuzz/*.h)
 FUZZ_CC = $(eval FUZZ_CC := $(shell sh test/fuzz/compiler.sh))$(FUZZ_CC)
 FUZZED = $(FUZZ_CC) -O1 -g $(C11) -fsanitize=fuzzer,address,undefined \
@@ -34,6 +34,22 @@ build/fuzz/loop.replay: $(RUNTIME:%.c=build/fuzz/replay/%.o) \
 
 build/fuzz/loop.fuzzer: test/fuzz/loop.c $(REFERENCES) $(FUZZ_HEADERS) \
     $(RUNTIME:%.c=build/fuzz/fuzzer/%.o)
+	$(call note,LINK,$@)
+	$(Q)$(FUZZED) -o $@ $(filter %.c %.o,$^)
+
+LAMBDA_SOURCES = $(wildcard test/lambda/*.c)
+LAMBDA_CALLS = -include test/fuzz/lambda_calls.h
+CHECKED_LAMBDA = $(CHECKED) $(LAMBDA_CALLS)
+FUZZED_LAMBDA = $(FUZZED) $(LAMBDA_CALLS)
+$(eval $(call objects,build/fuzz/lambda-replay,CHECKED_LAMBDA))
+$(eval $(call objects,build/fuzz/lambda-fuzzer,FUZZED_LAMBDA))
+
+build/fuzz/lambda.replay: $(LAMBDA_SOURCES:%.c=build/fuzz/lambda-replay/%.o) \
+    $(call checked,test/fuzz/lambda.c test/fuzz/replay.c test/http_reference.c)
+	$(call link_with,$(CHECKED) $(LDFLAGS))
+
+build/fuzz/lambda.fuzzer: test/fuzz/lambda.c test/http_reference.c \
+    $(FUZZ_HEADERS) $(LAMBDA_SOURCES:%.c=build/fuzz/lambda-fuzzer/%.o)
 	$(call note,LINK,$@)
 	$(Q)$(FUZZED) -o $@ $(filter %.c %.o,$^)
 

@@ -1,8 +1,8 @@
 #!/bin/sh
 # Fuzzes: run.sh SECONDS TARGET... divides its time evenly. An input that shows
-# a fault is kept in build/fuzz/found/.
+# a fault is kept in build/fuzz/found/. FUZZ_SEED=N tries others.
 cd "$(dirname "$0")/../.." || exit 1
-each=$(($1 / ($# - 1))) passed=0 failed=0
+each=$(($1 / ($# - 1))) seed=${FUZZ_SEED:-20261122} passed=0 failed=0
 shift
 [ $each -gt 0 ] || each=1
 mkdir -p build/fuzz/found
@@ -12,13 +12,13 @@ for target; do
     mkdir -p $corpus
     build/fuzz/$target.replay --unpack $corpus $(ls 2>/dev/null \
         build/fuzz/lists/$target.txt test/fuzz/*/$target.txt)
-    build/fuzz/$target.fuzzer -max_total_time=$each -max_len=1000 -timeout=20 \
-        -dict=build/fuzz/dictionary -artifact_prefix=build/fuzz/found/$target- \
+    build/fuzz/$target.fuzzer -seed=$seed -max_total_time=$each -max_len=1000 \
+        -timeout=20 -dict=build/fuzz/dictionary -artifact_prefix=build/fuzz/found/$target- \
         -print_final_stats=1 $corpus >$log 2>&1
     status=$?
     echo "$target: $(sed -n 's/^stat::number_of_executed_units: *//p' $log)" \
         "executions, $(sed -n 's/.* ft: \([0-9]*\) .*/\1/p' $log | tail -n 1)" \
-        "features"
+        "features, seed $seed"
     if [ $status -eq 0 ]; then
         passed=$((passed + 1))
     else

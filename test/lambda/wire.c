@@ -499,4 +499,7 @@ void wire_disable(void)
     }
     buf_free(&added);
     form = NULL;
+    if (target != STDERR_FILENO) {
+        close(target);
+    }
 }
