@@ -13,8 +13,8 @@
 #include "lambda/log.h"
 #include "lambda/loop.h"
 #include "lambda/options.h"
+#include "lambda/pool.h"
 #include "lambda/process.h"
-#include "lambda/sandbox.h"
 #include "lambda/wire.h"
 
 #include <errno.h>

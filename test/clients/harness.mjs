@@ -8,7 +8,7 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const TOP = fileURLToPath(new URL('../..', import.meta.url));
+export const TOP = fileURLToPath(new URL('../..', import.meta.url));
 /* LAMBDA names another build of it, to see what the tests say. */
 const LAMBDA = path.resolve(TOP, process.env.LAMBDA ?? 'build/lambda');
 /* Far above what any of these tests takes. */

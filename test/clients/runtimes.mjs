@@ -3,7 +3,7 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 
-import { BUILD, check, equal, eventually, lambda, note, request, run, skip }
+import { BUILD, TOP, check, equal, eventually, lambda, note, request, run, skip }
     from './harness.mjs';
 
 const LINES = 'line 1\nline 2\nline 3\nline 4\nline 5\n';
@@ -69,7 +69,8 @@ async function shell() {
 }
 
 async function node() {
-    const it = await lambda([], process.execPath,
+    const it = await lambda(['--env', `LAMBDA_TASK_ROOT=${TOP}`],
+                            process.execPath,
                             path.join(RIC, 'bin/index.mjs'),
                             'test/clients/stream.handler');
     const url = await request(`${it.url}/some/path`);

@@ -131,7 +131,7 @@ async function timeout_in_mid_stream() {
     check('time-out: some of it came', /^line 1\n/.test(seen.text), seen.text);
     check('time-out: not all of it', !/line 5/.test(seen.text), seen.text);
     equal('time-out: ErrorCode', seen.ends.map((e) => e.ErrorCode),
-          ['Sandbox.Timeout']);
+          ['Sandbox.Timedout']);
     check('time-out: ErrorDetails', /timed out/i.test(
         seen.ends[0]?.ErrorDetails), seen.ends);
     await it.stop();

@@ -4,7 +4,7 @@
 #include "invocation.h"
 #include "log.h"
 #include "name.h"
-#include "sandbox.h"
+#include "pool.h"
 
 #include <errno.h>
 #include <poll.h>

@@ -3,7 +3,7 @@
 
 #include "host.h"
 #include "log.h"
-#include "sandbox.h"
+#include "pool.h"
 #include "service.h"
 #include "text.h"
 

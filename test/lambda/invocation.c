@@ -208,6 +208,7 @@ void invocation_discard(struct invocation *i)
         i->caller->invocation = NULL;
     }
     loop_remove(&i->refill);
+    loop_remove(&i->timer);
     buf_free(&i->event);
     free(i->arn);
     free(i->trace_id);
@@ -231,7 +232,7 @@ void invocation_finish(struct invocation *i, long memory_kib)
 
 void invocation_resume(struct invocation *i)
 {
-    if (i != NULL && i->sandbox != NULL && !i->answered) {
-        api_resume(i->sandbox);
+    if (i != NULL && !i->answered) {
+        api_resume(i);
     }
 }

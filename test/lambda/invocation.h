@@ -10,6 +10,7 @@
 
 #include "loop.h"
 
+struct api_conn;
 struct caller;
 struct invocation;
 struct sandbox;
@@ -35,13 +36,24 @@ struct caller {
     struct invocation *invocation; /* until end() */
 };
 
+enum phase {
+    PHASE_WAITING, /* for the runtime to ask */
+    PHASE_RUNNING,
+    PHASE_RESPONDING,
+    PHASE_RESPONDING_ERROR,
+    PHASE_SENT
+};
+
 struct invocation {
     char id[UUID_SIZE], nonce[UUID_SIZE];
     struct buf event;
     char *arn, *trace_id, *client_context, *tenant_id;
-    struct caller *caller; /* NULL: nobody waits for the response */
-    struct sandbox *sandbox;
+    struct caller *caller;           /* NULL: nobody waits for the response */
+    struct sandbox *sandbox;         /* NULL: it waits for one */
     struct invocation *next, **link; /* in the queue; link: NULL outside */
+    enum phase phase;
+    struct api_conn *upload; /* the one that sends the response */
+    struct watch timer;      /* its time limit */
     int64_t started, first_byte, init_ns;
     int64_t deadline_ms; /* of the wall clock */
     uint64_t bytes, chunks;

@@ -32,6 +32,11 @@ static const char help[] =
     "                        the invocation, with its limit.\n"
     "  --concurrency N       sandboxes at most (1), started on demand;\n"
     "                        further requests wait for one\n"
+    "  --max-concurrency N   as on Lambda Managed Instances: each sandbox has "
+    "up\n"
+    "                        to N invocations at once, one for each time that\n"
+    "                        its runtime asks. A time-out is told to the\n"
+    "                        caller, and nothing is killed.\n"
     "  --function-name NAME  the function's name (function): others are not\n"
     "                        found. Without it any name is the function's.\n"
     "  --allow-host NAME     answers requests for this name as well; any: for\n"
@@ -183,6 +188,7 @@ static void refuse_reserved(const char *value)
     static const char *const names[][2] = {
         {"AWS_LAMBDA_RUNTIME_API", "--runtime-api"},
         {"AWS_LAMBDA_FUNCTION_NAME", "--function-name"},
+        {"AWS_LAMBDA_MAX_CONCURRENCY", "--max-concurrency"},
     };
     size_t size = strcspn(value, "=");
 
@@ -196,6 +202,18 @@ static void refuse_reserved(const char *value)
             refuse((char *)format.data, names[i][0]);
         }
     }
+}
+
+static void set_max_concurrency(const char *value)
+{
+    long n;
+
+    if (!parse_number(value, 1600, &n) || n < 1) {
+        refuse("--max-concurrency must be a number from 1 to 1600, not \"%s\"",
+               value);
+        return;
+    }
+    settings.max_concurrency = (unsigned)n;
 }
 
 static void set_env(const char *value)
@@ -273,6 +291,7 @@ static const struct option {
     {"--timeout", set_timeout, VALUE},
     {"--init-timeout", set_init_timeout, VALUE},
     {"--concurrency", set_concurrency, VALUE},
+    {"--max-concurrency", set_max_concurrency, VALUE},
     {"--function-name", set_function_name, VALUE},
     {"--allow-host", set_allow_host, VALUE},
     {"--throttle", set_throttle, FLAG},

@@ -45,7 +45,6 @@ static void add_variables(struct buf *out, const struct settings *settings,
         "AWS_REGION=us-east-1",
         "AWS_DEFAULT_REGION=us-east-1",
         "AWS_LAMBDA_FUNCTION_VERSION=$LATEST",
-        "AWS_LAMBDA_INITIALIZATION_TYPE=on-demand",
         "LAMBDA_RUNTIME_DIR=/var/runtime",
         "LANG=en_US.UTF-8",
         "TZ=:UTC",
@@ -64,6 +63,15 @@ static void add_variables(struct buf *out, const struct settings *settings,
     buf_format(out, "AWS_LAMBDA_LOG_GROUP_NAME=/aws/lambda/%s%c", name, 0);
     buf_format(out, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE=%ld%c",
                settings->memory_mb, 0);
+    if (settings->max_concurrency > 0) {
+        buf_format(out, "AWS_LAMBDA_MAX_CONCURRENCY=%u%c",
+                   settings->max_concurrency, 0);
+        buf_format(out, "AWS_LAMBDA_LOG_FORMAT=JSON%c", 0);
+    }
+    buf_format(out, "AWS_LAMBDA_INITIALIZATION_TYPE=%s%c",
+               settings->max_concurrency > 0 ? "lambda-managed-instances"
+                                             : "on-demand",
+               0);
     hex_random(stream, 32);
     (void)gmtime_r(&now, &today);
     (void)snprintf(mark->text, sizeof mark->text,

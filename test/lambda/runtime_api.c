@@ -37,25 +37,34 @@ struct api_conn {
     struct sandbox *box;
     struct api_conn *next, **link;
     enum job job;
-    bool waiting; /* for an event */
+    struct invocation *invocation; /* whose response it sends */
+    bool waiting;                  /* for an event */
+    uint64_t since;                /* a count: who waits longest */
     bool streaming;
     bool announced_type, announced_body;
     struct buf body;
     uint64_t discarded;
 };
 
-static const char *state_name(enum runtime_state state)
+/* Each event is for one connection, and is over when it is answered. */
+static bool several(const struct sandbox *box)
 {
-    static const char *const names[] = {"Off",
-                                        "Started",
-                                        "InitError",
-                                        "Ready",
-                                        "Running",
-                                        "InvocationResponse",
-                                        "InvocationErrorResponse",
-                                        "ResponseSent"};
+    return box->settings->max_concurrency > 0;
+}
 
-    return names[state];
+/* The states of RAPID, whose names appear in its replies. */
+static const char *state_name(const struct sandbox *box,
+                              const struct invocation *i)
+{
+    static const char *const states[] = {"Off", "Started", "InitError",
+                                         "Ready"};
+    static const char *const phases[] = {
+        "Ready", "Running", "InvocationResponse", "InvocationErrorResponse",
+        "ResponseSent"};
+
+    i = i != NULL || several(box) ? i : box->invocations;
+    return box->state == RUNTIME_READY && i != NULL ? phases[i->phase]
+                                                    : states[box->state];
 }
 
 static struct api_conn *of(struct conn *c)
@@ -111,14 +120,15 @@ static void reply_error(struct api_conn *a, int status, const char *type,
     buf_free(&body);
 }
 
-static void reply_forbidden(struct api_conn *a, const char *wanted)
+static void reply_forbidden(struct api_conn *a, const struct invocation *i,
+                            const char *wanted)
 {
     struct buf message = {0};
 
     buf_format(&message,
                "State transition from %s to %s failed for runtime. Error: "
                "State transition is not allowed%c",
-               state_name(a->box->state), wanted, 0);
+               state_name(a->box, i), wanted, 0);
     reply_error(a, 403, "InvalidStateTransition", (char *)message.data);
     buf_free(&message);
 }
@@ -149,47 +159,67 @@ static const char *valid_type(const char *type)
                                               : "Runtime.Unknown";
 }
 
-/* The checks of every POST about an invocation, before the state machine. */
-static bool is_current(struct api_conn *a, struct slice id)
+static void reply_late(struct api_conn *a)
 {
-    struct invocation *i = a->box->invocation;
+    reply_error(a, 410, "InvokeTimeout", "Invoke timeout");
+}
+
+/* The checks of every POST about an invocation, before the state machine.
+ * NULL: it has been refused. */
+static struct invocation *find(struct api_conn *a, struct slice id)
+{
+    struct invocation *i = sandbox_find(a->box, id);
     struct slice nonce;
 
-    if (i == NULL || a->box->state < RUNTIME_RUNNING || !slice_is(id, i->id)) {
+    if (i == NULL && sandbox_was_late(a->box, id)) {
+        reply_late(a);
+        return NULL;
+    }
+    if (i == NULL) {
         reply_error(a, 400, "InvalidRequestID", "Invalid request ID");
-        return false;
+        return NULL;
     }
     if (fields_get(&a->conn.reader.head.fields, "lambda-runtime-invocation-id",
                    &nonce) &&
         nonce.size > 0 && !slice_is(nonce, i->nonce)) {
-        reply_error(a, 410, "InvokeTimeout", "Invoke timeout");
-        return false;
+        reply_late(a);
+        return NULL;
     }
-    return true;
+    return i;
+}
+
+/* On demand, the state machine is then stuck until the process ends. */
+static void refuse_mode(struct api_conn *a, struct invocation *i)
+{
+    struct failure failure = {.type = "Runtime.InvalidResponseModeHeader",
+                              .body = slice_of("")};
+
+    if (several(a->box)) {
+        sandbox_answered(i, &failure);
+    } else {
+        invocation_answer(i, &failure);
+    }
+    reply_error(a, 400, "InvalidFunctionResponseMode",
+                "Invalid function response mode");
 }
 
 static void on_response(struct api_conn *a, struct slice id)
 {
     const struct fields *fields = &a->conn.reader.head.fields;
-    struct sandbox *box = a->box;
     struct slice mode = slice_of(""), type = slice_of("");
+    struct invocation *i = find(a, id);
 
-    if (!is_current(a, id)) {
+    if (i == NULL) {
         return;
     }
-    if (box->state != RUNTIME_RUNNING) {
-        reply_forbidden(a, "InvocationResponse");
+    if (i->phase != PHASE_RUNNING) {
+        reply_forbidden(a, i, "InvocationResponse");
         return;
     }
-    box->state = RUNTIME_RESPONDING;
+    i->phase = PHASE_RESPONDING;
     (void)fields_get(fields, "lambda-runtime-function-response-mode", &mode);
     if (mode.size > 0 && !slice_is(mode, "streaming")) {
-        invocation_answer(
-            box->invocation,
-            &(struct failure){.type = "Runtime.InvalidResponseModeHeader",
-                              .body = slice_of("")});
-        reply_error(a, 400, "InvalidFunctionResponseMode",
-                    "Invalid function response mode");
+        refuse_mode(a, i);
         return;
     }
     a->job = JOB_RESPONSE;
@@ -198,23 +228,27 @@ static void on_response(struct api_conn *a, struct slice id)
                                    "lambda-runtime-function-error-type");
     a->announced_body = fields_has(fields, "trailer",
                                    "lambda-runtime-function-error-body");
-    box->upload = a;
+    a->invocation = i;
+    i->upload = a;
     (void)fields_get(fields, "content-type", &type);
-    invocation_begin(box->invocation, type);
+    invocation_begin(i, type);
     go_on(a);
 }
 
 static void on_error(struct api_conn *a, struct slice id)
 {
-    if (!is_current(a, id)) {
+    struct invocation *i = find(a, id);
+
+    if (i == NULL) {
         return;
     }
-    if (a->box->state != RUNTIME_RUNNING) {
-        reply_forbidden(a, "InvocationErrorResponse");
+    if (i->phase != PHASE_RUNNING) {
+        reply_forbidden(a, i, "InvocationErrorResponse");
         return;
     }
-    a->box->state = RUNTIME_RESPONDING_ERROR;
-    a->box->upload = a;
+    i->phase = PHASE_RESPONDING_ERROR;
+    i->upload = a;
+    a->invocation = i;
     a->job = JOB_ERROR;
     go_on(a);
 }
@@ -255,7 +289,7 @@ static void on_head(struct conn *c)
         a->job = get ? JOB_NEXT : JOB_NONE;
     } else if (known && slice_is(path, "/runtime/init/error")) {
         if (post && a->box->state != RUNTIME_STARTED) {
-            reply_forbidden(a, "InitError");
+            reply_forbidden(a, NULL, "InitError");
             return;
         }
         a->job = post ? JOB_INIT_ERROR : JOB_NONE;
@@ -287,21 +321,17 @@ static void on_head(struct conn *c)
  * runtime to go on. */
 static void end_upload(struct api_conn *a, const struct failure *failure)
 {
-    struct sandbox *box = a->box;
+    struct invocation *i = a->invocation;
 
-    box->upload = NULL;
-    box->state = RUNTIME_RESPONSE_SENT;
-    invocation_answer(box->invocation, failure);
-    if (box->exited) {
-        sandbox_settle_soon(box);
-    }
+    a->invocation = NULL;
+    i->upload = NULL;
+    sandbox_answered(i, failure);
 }
 
 static void too_large(struct api_conn *a)
 {
     struct buf text = {0}, body = {0};
-    unsigned long long limit = (unsigned long long)invocation_limit(
-        a->box->invocation);
+    unsigned long long limit = invocation_limit(a->invocation);
 
     buf_format(&body,
                "{\"errorMessage\":\"Response payload size exceeded maximum "
@@ -323,8 +353,8 @@ static void on_data(struct conn *c, struct slice data)
 
     switch (a->job) {
     case JOB_RESPONSE:
-        a->box->invocation->chunks = c->reader.chunks;
-        if (!invocation_data(a->box->invocation, data)) {
+        a->invocation->chunks = c->reader.chunks;
+        if (!invocation_data(a->invocation, data)) {
             too_large(a);
         }
         break;
@@ -352,7 +382,7 @@ static void on_data(struct conn *c, struct slice data)
 static bool trailer(const struct api_conn *a, const char *name, bool announced,
                     struct slice *value)
 {
-    const struct caller *caller = a->box->invocation->caller;
+    const struct caller *caller = a->invocation->caller;
 
     if (!fields_get(&a->conn.reader.trailers, name, value)) {
         return false;
@@ -419,30 +449,46 @@ static void end_error(struct api_conn *a)
     reply_json(a, 202, OK_BODY);
 }
 
+static bool may_ask(const struct sandbox *box)
+{
+    const struct invocation *i = box->invocations;
+
+    return (box->state == RUNTIME_STARTED || box->state == RUNTIME_READY) &&
+           (several(box) || i == NULL ||
+            (i->phase != PHASE_RESPONDING &&
+             i->phase != PHASE_RESPONDING_ERROR));
+}
+
+static void on_next(struct api_conn *a)
+{
+    static uint64_t count;
+    struct invocation *i = a->box->invocations;
+
+    /* A response that was broken off on another connection may not have been
+     * noticed yet. */
+    if (!several(a->box) && i != NULL && i->upload != NULL) {
+        conn_drain(&i->upload->conn);
+    }
+    if (!may_ask(a->box)) {
+        reply_forbidden(a, NULL, "Ready");
+        return;
+    }
+    a->waiting = true;
+    a->since = count++;
+    a->conn.hold = true;
+    sandbox_next(a->box);
+}
+
 static void on_end(struct conn *c)
 {
     struct api_conn *a = of(c);
-    enum runtime_state state = a->box->state;
 
     switch (a->job) {
     case JOB_PING:
         reply(a, 200, "", slice_of("pong"));
         break;
     case JOB_NEXT:
-        /* A response that was broken off on another connection may not have
-         * been noticed yet. */
-        if (a->box->upload != NULL) {
-            conn_drain(&a->box->upload->conn);
-            state = a->box->state;
-        }
-        if (state == RUNTIME_INIT_ERROR || state == RUNTIME_RESPONDING ||
-            state == RUNTIME_RESPONDING_ERROR || state == RUNTIME_OFF) {
-            reply_forbidden(a, "Ready");
-            break;
-        }
-        a->waiting = true;
-        c->hold = true;
-        sandbox_next(a->box);
+        on_next(a);
         break;
     case JOB_RESPONSE:
         end_response(a);
@@ -465,7 +511,7 @@ static void truncate_upload(struct api_conn *a)
         "{\"errorType\":\"Runtime.TruncatedResponse\",\"errorMessage\":"
         "\"The runtime's connection ended before its response did\"}";
 
-    if (a->box->upload == a) {
+    if (a->invocation != NULL) {
         end_upload(a, &(struct failure){.type = "Runtime.TruncatedResponse",
                                         .body = slice_of(body)});
     }
@@ -484,7 +530,7 @@ static void on_bad(struct conn *c)
 
     log_line(LOG_NOTE, "Runtime API: malformed request: %s", c->reader.fault);
     c->reader.head.close = true;
-    if (a->box->upload == a) {
+    if (a->invocation != NULL) {
         truncate_upload(a);
         reply_truncated(a);
         return;
@@ -505,7 +551,7 @@ static void on_eof(struct conn *c)
     struct api_conn *a = of(c);
 
     c->reader.head.close = true;
-    if (a->box->upload == a) {
+    if (a->invocation != NULL) {
         truncate_upload(a);
         reply_truncated(a);
         return;
@@ -521,8 +567,8 @@ static size_t on_room(struct conn *c)
 {
     struct api_conn *a = of(c);
 
-    if (a->job == JOB_RESPONSE && a->box->upload == a) {
-        return invocation_room(a->box->invocation);
+    if (a->job == JOB_RESPONSE && a->invocation != NULL) {
+        return invocation_room(a->invocation);
     }
     return SIZE_MAX;
 }
@@ -639,31 +685,59 @@ static void add_event(struct buf *out, const struct invocation *i, int minor)
     buf_text(out, "0\r\n\r\n");
 }
 
-void api_deliver(struct sandbox *box)
+static void deliver_to(struct api_conn *a, struct invocation *i)
 {
+    bool last = a->conn.reader.head.close;
+
+    a->waiting = false;
+    a->job = JOB_NONE;
+    add_event(&a->conn.out, i, a->conn.reader.head.minor);
+    if (last) {
+        conn_finish(&a->conn);
+        return;
+    }
+    conn_next_request(&a->conn);
+    conn_flush(&a->conn);
+    conn_pump(&a->conn);
+}
+
+void api_deliver(struct invocation *i)
+{
+    struct sandbox *box = i->sandbox;
+    struct api_conn *first = NULL;
+
     for (struct api_conn *a = box->conns, *next; a != NULL; a = next) {
         next = a->next;
-        if (a->waiting) {
-            bool last = a->conn.reader.head.close;
-
-            a->waiting = false;
-            a->job = JOB_NONE;
-            add_event(&a->conn.out, box->invocation, a->conn.reader.head.minor);
-            if (last) {
-                conn_finish(&a->conn);
-                continue;
-            }
-            conn_next_request(&a->conn);
-            conn_flush(&a->conn);
-            conn_pump(&a->conn);
+        if (!a->waiting) {
+            continue;
         }
+        if (!several(box)) {
+            deliver_to(a, i);
+        } else if (first == NULL || a->since < first->since) {
+            first = a;
+        }
+    }
+    if (first != NULL) {
+        deliver_to(first, i);
     }
 }
 
-void api_resume(struct sandbox *box)
+void api_resume(struct invocation *i)
 {
-    if (box->upload != NULL) {
-        conn_pump(&box->upload->conn);
+    if (i->upload != NULL) {
+        conn_pump(&i->upload->conn);
+    }
+}
+
+void api_abandon(struct invocation *i)
+{
+    struct api_conn *a = i->upload;
+
+    if (a != NULL) {
+        i->upload = NULL;
+        a->invocation = NULL;
+        reply_late(a);
+        conn_pump(&a->conn);
     }
 }
 
@@ -678,7 +752,12 @@ void api_drain(struct sandbox *box)
 
 void api_close(struct sandbox *box)
 {
-    box->upload = NULL;
+    for (struct api_conn *a = box->conns; a != NULL; a = a->next) {
+        if (a->invocation != NULL) {
+            a->invocation->upload = NULL;
+            a->invocation = NULL;
+        }
+    }
     if (box->listener.fd >= 0) {
         api_accept(box);
     }

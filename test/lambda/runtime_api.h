@@ -9,10 +9,13 @@
 
 void api_accept(struct sandbox *box);
 bool api_is_polled(const struct sandbox *box);
-/* Sends the event to every connection that waits for it. */
-void api_deliver(struct sandbox *box);
+/* Sends the event to the connections that wait for it: to all of them, or to
+ * one where each gets an event of its own. */
+void api_deliver(struct invocation *i);
 /* Takes on a response that had to wait for its caller. */
-void api_resume(struct sandbox *box);
+void api_resume(struct invocation *i);
+/* The response comes too late, if it comes. */
+void api_abandon(struct invocation *i);
 /* Takes in all that a runtime has sent before it ended. */
 void api_drain(struct sandbox *box);
 void api_close(struct sandbox *box);

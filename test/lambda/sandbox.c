@@ -3,107 +3,23 @@
 
 #include "conn.h"
 #include "log.h"
-#include "process.h"
+#include "pool.h"
 #include "runtime_api.h"
-#include "tree.h"
 #include "wire.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 /* What a runtime gets to end by itself after it has reported that its
  * initialisation failed. */
 #define INIT_ERROR_NS (NS_PER_S / 2)
 /* The deadline that a runtime is told where there is none: Lambda's latest. */
 #define NO_TIMEOUT_MS 900000
-/* What may wait for a sandbox: requests, and bytes of their events. */
-#define QUEUE_MAX       10000u
-#define QUEUE_BYTES_MAX (64u * 1024u * 1024u)
-/* A longer line of a runtime's output is passed on in pieces. */
-#define LOG_LINE_BYTES_MAX 16384u
-/* Pieces of 4 KiB: as much as a pipe can be made to hold. */
-#define OUTPUT_READS_MAX 256
 
-static const struct settings *settings;
-static struct sandbox *pool;
-static struct invocation *queue, **queue_end = &queue;
-static size_t queue_size, queue_bytes;
-
-static void dispatch(void);
 static void begin(struct sandbox *box);
-
-static void output_flush(struct sandbox *box, bool all)
-{
-    for (;;) {
-        struct slice s = buf_slice(&box->output_text);
-        const unsigned char *lf = memchr(s.data, '\n', s.size);
-
-        if (lf != NULL) {
-            /* All complete lines leave together. */
-            while (s.data[s.size - 1] != '\n') {
-                s.size--;
-            }
-        } else if (s.size > 0 && (all || s.size >= LOG_LINE_BYTES_MAX)) {
-            buf_byte(&box->output_text, '\n');
-            s = buf_slice(&box->output_text);
-        } else {
-            return;
-        }
-        log_output(s);
-        buf_consume(&box->output_text, s.size);
-    }
-}
-
-static bool output_read(struct sandbox *box)
-{
-    char piece[4096];
-    ssize_t n = read(box->output.fd, piece, sizeof piece);
-
-    if (n > 0) {
-        buf_add(&box->output_text, piece, (size_t)n);
-        output_flush(box, false);
-    }
-    return n > 0 || (n < 0 && errno == EINTR);
-}
-
-/* What has been written by now. A process that goes on writing does not keep
- * us here. */
-static void output_take(struct sandbox *box)
-{
-    for (int i = 0;
-         box->output.fd >= 0 && i < OUTPUT_READS_MAX && output_read(box); i++) {
-    }
-    output_flush(box, true);
-}
-
-static void output_close(struct sandbox *box)
-{
-    if (box->output.fd < 0) {
-        return;
-    }
-    output_take(box);
-    loop_remove(&box->output);
-    close(box->output.fd);
-    box->output.fd = -1;
-    buf_clear(&box->output_text);
-}
-
-static void on_output(struct watch *w, short revents)
-{
-    struct sandbox *box = CONTAINER(w, struct sandbox, output);
-
-    (void)revents;
-    errno = 0;
-    if (!output_read(box) && errno != EAGAIN) {
-        output_close(box);
-    }
-}
 
 static void on_connection(struct watch *w, short revents)
 {
@@ -116,19 +32,40 @@ static void on_accept_pause(struct watch *w)
     w->events = POLLIN;
 }
 
-static void finish(struct sandbox *box)
+static void add(struct sandbox *box, struct invocation *i)
 {
-    struct invocation *i = box->invocation;
+    i->sandbox = box;
+    i->next = box->invocations;
+    i->link = NULL;
+    box->invocations = i;
+    box->invocation_count++;
+}
+
+static void take_out(struct invocation *i)
+{
+    struct invocation **at = &i->sandbox->invocations;
+
+    while (*at != i) {
+        at = &(*at)->next;
+    }
+    *at = i->next;
+    i->next = NULL;
+    i->sandbox->invocation_count--;
+}
+
+static void finish(struct invocation *i)
+{
+    struct sandbox *box = i->sandbox;
     long memory = box->memory_kib;
 
-    output_take(box);
-
+    /* With several at once, a line that has not ended may be another's. */
+    output_take(&box->output, box->settings->max_concurrency == 0);
     if (box->pid != 0 && !box->exited) {
         memory = process_memory(box->pid);
     }
-    box->invocation = NULL;
+    take_out(i);
+    loop_remove(&i->timer);
     box->again = false;
-    box->timer.due = 0;
     box->used = now_ns();
     wire_invocation_ends(box->number);
     invocation_finish(i, memory);
@@ -138,31 +75,53 @@ static void condemn(struct sandbox *box)
 {
     box->condemned = true;
     box->state = RUNTIME_OFF;
+    box->timer.due = 0;
     if (box->pid != 0 && !box->exited) {
         (void)kill(-box->pid, SIGKILL);
     }
     api_close(box);
 }
 
-static void run_out(struct sandbox *box)
+static void remember_late(struct sandbox *box, const struct invocation *i)
 {
-    struct invocation *i = box->invocation;
+    size_t max = box->settings->max_concurrency * 2;
+
+    if (box->late == NULL) {
+        box->late = allocate(max * sizeof *box->late);
+    }
+    memcpy(box->late[box->late_next++ % max], i->id, sizeof i->id);
+}
+
+/* Of several invocations one alone is given up: the process goes on, and what
+ * it still posts for it comes too late. */
+static void run_out(struct invocation *i)
+{
+    struct sandbox *box = i->sandbox;
+    bool several = box->settings->max_concurrency > 0;
 
     /* RAPID itself calls it Sandbox.Timeout; this is what callers see. */
     i->status = "timeout";
+    if (several) {
+        remember_late(box, i);
+        api_abandon(i);
+    }
     invocation_fail(i, "Sandbox.Timedout", "Task timed out after %.2f seconds",
-                    (double)settings->timeout_ns / 1e9);
-    finish(box);
-    condemn(box);
+                    (double)box->settings->timeout_ns / 1e9);
+    finish(i);
+    if (!several || box->state == RUNTIME_STARTED) {
+        condemn(box);
+    } else {
+        pool_dispatch();
+    }
 }
 
-static void fail_of_exit(struct sandbox *box)
+static void fail_of_exit(struct invocation *i)
 {
-    struct invocation *i = box->invocation;
+    int status = i->sandbox->wait_status;
     char how[64];
 
-    process_describe(box->wait_status, how, sizeof how);
-    if (WIFEXITED(box->wait_status) && WEXITSTATUS(box->wait_status) == 0) {
+    process_describe(status, how, sizeof how);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
         invocation_fail(i, "Runtime.ExitError",
                         "Runtime exited without providing a reason");
     } else {
@@ -171,34 +130,41 @@ static void fail_of_exit(struct sandbox *box)
     }
 }
 
+/* The process has ended, and so has all that it had sent. */
 static void settle(struct sandbox *box)
 {
     api_close(box);
-    output_close(box);
-    if (box->invocation != NULL && box->again && box->condemned) {
+    output_close(&box->output);
+    if (box->invocations != NULL && box->again && box->condemned) {
         box->exited = false;
         begin(box);
         return;
     }
-    if (box->invocation != NULL) {
-        fail_of_exit(box);
-        finish(box);
-    } else if (box->state == RUNTIME_READY) {
+    if (box->invocations == NULL && box->state == RUNTIME_READY) {
         char how[64];
 
         process_describe(box->wait_status, how, sizeof how);
         log_line(LOG_NOTE, "an idle runtime ended: %s", how);
     }
+    while (box->invocations != NULL) {
+        fail_of_exit(box->invocations);
+        finish(box->invocations);
+    }
     box->exited = false;
     box->pid = 0;
     box->state = RUNTIME_OFF;
     box->timer.due = 0;
-    dispatch();
+    pool_dispatch();
 }
 
-void sandbox_settle_soon(struct sandbox *box)
+static bool is_uploading(const struct sandbox *box)
 {
-    box->timer.due = now_ns();
+    for (struct invocation *i = box->invocations; i != NULL; i = i->next) {
+        if (i->upload != NULL) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static void on_timer(struct watch *w)
@@ -207,65 +173,85 @@ static void on_timer(struct watch *w)
 
     if (box->exited) {
         settle(box);
-    } else if (box->state == RUNTIME_STARTED && !box->again) {
+    } else if (box->state == RUNTIME_STARTED) {
         log_line(LOG_REPORT,
                  "INIT_REPORT Init Duration: %.2f ms Phase: init "
                  "Status: timeout",
                  (double)(now_ns() - box->started) / 1e6);
         box->again = true;
         condemn(box);
-    } else if (box->invocation != NULL) {
-        run_out(box);
     } else if (box->state == RUNTIME_INIT_ERROR) {
         condemn(box);
     }
 }
 
-/* The time that an invocation may take begins now. */
-static void start_clock(struct sandbox *box)
+static void on_deadline(struct watch *w)
 {
-    struct invocation *i = box->invocation;
-    int64_t limit = settings->timeout_ns;
+    struct invocation *i = CONTAINER(w, struct invocation, timer);
+
+    if (i->sandbox->exited) {
+        settle(i->sandbox);
+    } else {
+        run_out(i);
+    }
+}
+
+/* The time that an invocation may take begins now. */
+static void start_clock(struct invocation *i)
+{
+    int64_t limit = i->sandbox->settings->timeout_ns;
 
     i->started = now_ns();
     i->deadline_ms = wall_ms() +
                      (limit == 0 ? NO_TIMEOUT_MS : limit / NS_PER_MS);
-    box->timer.due = limit == 0 ? 0 : i->started + limit;
+    i->timer.fd = -1;
+    i->timer.due = limit == 0 ? 0 : i->started + limit;
+    i->timer.on_due = on_deadline;
+    loop_remove(&i->timer);
+    loop_add(&i->timer);
 }
 
 /* Delivers the event if the runtime is asking for one. The time limit counts
  * from here in both cases. */
-static void run(struct sandbox *box)
+static void run(struct invocation *i)
 {
-    struct invocation *i = box->invocation;
+    struct sandbox *box = i->sandbox;
 
     if (!box->again) {
-        start_clock(box);
+        start_clock(i);
     }
     if (api_is_polled(box)) {
-        box->state = RUNTIME_RUNNING;
+        i->phase = PHASE_RUNNING;
         box->epoch = i->started;
         wire_invocation_starts(box->number, i->id);
-        api_deliver(box);
+        api_deliver(i);
     }
+}
+
+bool sandbox_listen(struct sandbox *box)
+{
+    uint16_t wanted = box->number == 1 ? box->settings->api_port : 0;
+
+    if (box->listener.fd >= 0) {
+        return true;
+    }
+    box->listener.fd = listen_on(box->settings->api_host, wanted, &box->port);
+    if (box->listener.fd < 0) {
+        return false;
+    }
+    box->listener.events = POLLIN;
+    loop_add(&box->listener);
+    return true;
 }
 
 static bool start(struct sandbox *box)
 {
     int output;
-    pid_t pid;
+    pid_t pid = -1;
 
-    if (box->listener.fd < 0) {
-        uint16_t wanted = box->number == 1 ? settings->api_port : 0;
-
-        box->listener.fd = listen_on(settings->api_host, wanted, &box->port);
-        if (box->listener.fd < 0) {
-            return false;
-        }
-        box->listener.events = POLLIN;
-        loop_add(&box->listener);
+    if (sandbox_listen(box)) {
+        pid = process_start(box->settings, box->port, &box->mark, &output);
     }
-    pid = process_start(settings, box->port, &box->mark, &output);
     if (pid < 0) {
         return false;
     }
@@ -276,266 +262,176 @@ static bool start(struct sandbox *box)
     box->init_ns = 0;
     box->conn_count = 0;
     box->started = box->epoch = now_ns();
+    box->timer.due = 0;
     if (box->again) {
-        start_clock(box);
-    } else if (settings->init_timeout_ns > 0) {
-        box->timer.due = box->started + settings->init_timeout_ns;
+        for (struct invocation *i = box->invocations; i != NULL; i = i->next) {
+            start_clock(i);
+        }
+    } else if (box->settings->init_timeout_ns > 0) {
+        box->timer.due = box->started + box->settings->init_timeout_ns;
     }
-    box->output.fd = output;
-    box->output.events = POLLIN;
-    loop_add(&box->output);
+    output_open(&box->output, output);
     wire_process_starts(box->number, (long)pid, (unsigned)box->port);
     return true;
 }
 
 static void begin(struct sandbox *box)
 {
-    if (!start(box)) {
-        invocation_fail(box->invocation, "Runtime.InvalidEntrypoint",
-                        "cannot run %s: %s", settings->program.path,
+    if (start(box)) {
+        return;
+    }
+    box->pid = 0;
+    box->state = RUNTIME_OFF;
+    while (box->invocations != NULL) {
+        invocation_fail(box->invocations, "Runtime.InvalidEntrypoint",
+                        "cannot run %s: %s", box->settings->program.path,
                         strerror(errno));
-        finish(box);
+        finish(box->invocations);
     }
 }
 
-static void assign(struct sandbox *box, struct invocation *i)
+bool sandbox_is_ready(const struct sandbox *box)
 {
-    box->invocation = i;
-    i->sandbox = box;
-    i->throttled = settings->throttle;
+    unsigned max = box->settings->max_concurrency;
+
+    if (box->state != RUNTIME_READY || box->exited || box->condemned) {
+        return false;
+    }
+    return max == 0 ? box->invocations == NULL
+                    : box->invocation_count < max && api_is_polled(box);
+}
+
+bool sandbox_is_off(const struct sandbox *box)
+{
+    return box->pid == 0 && box->invocations == NULL && !box->exited;
+}
+
+void sandbox_assign(struct sandbox *box, struct invocation *i)
+{
+    add(box, i);
+    i->phase = PHASE_WAITING;
+    i->throttled = box->settings->throttle;
     if (box->state == RUNTIME_READY) {
-        run(box);
+        run(i);
     } else {
         begin(box);
     }
 }
 
-/* The one used last is the most likely to be in the caches; the others get
- * the chance to stay idle. */
-static struct sandbox *pick(void)
+struct invocation *sandbox_find(struct sandbox *box, struct slice id)
 {
-    struct sandbox *idle = NULL, *off = NULL;
-
-    for (unsigned n = 0; n < settings->concurrency; n++) {
-        struct sandbox *box = &pool[n];
-
-        if (box->invocation != NULL || box->exited) {
-            continue;
-        }
-        if (box->state == RUNTIME_READY) {
-            idle = idle == NULL || box->used > idle->used ? box : idle;
-        } else if (box->pid == 0 && off == NULL) {
-            off = box;
+    for (struct invocation *i = box->invocations; i != NULL; i = i->next) {
+        if (i->phase >= PHASE_RUNNING && slice_is(id, i->id)) {
+            return i;
         }
     }
-    return idle != NULL ? idle : off;
+    return NULL;
 }
 
-static void unlink_invocation(struct invocation *i)
+bool sandbox_was_late(const struct sandbox *box, struct slice id)
 {
-    *i->link = i->next;
-    if (i->next != NULL) {
-        i->next->link = i->link;
-    } else {
-        queue_end = i->link;
+    size_t max = box->settings->max_concurrency * 2;
+
+    for (size_t k = 0; box->late != NULL && k < max; k++) {
+        if (slice_is(id, box->late[k])) {
+            return true;
+        }
     }
-    i->link = NULL;
-    i->next = NULL;
-    queue_size--;
-    queue_bytes -= buf_size(&i->event);
+    return false;
 }
 
-static void dispatch(void)
+/* The one that still has to be delivered. */
+static struct invocation *waiting(struct sandbox *box)
 {
-    struct sandbox *box;
+    struct invocation *i = box->invocations;
 
-    while (queue != NULL && (box = pick()) != NULL) {
-        struct invocation *i = queue;
-
-        unlink_invocation(i);
-        assign(box, i);
+    while (i != NULL && i->phase != PHASE_WAITING) {
+        i = i->next;
     }
-}
-
-bool pool_submit(struct invocation *i)
-{
-    size_t size = buf_size(&i->event);
-
-    /* One that need not wait is no matter of the queue's. */
-    if (queue_size >= QUEUE_MAX ||
-        (queue != NULL && size > QUEUE_BYTES_MAX - queue_bytes)) {
-        return false;
-    }
-    i->link = queue_end;
-    *queue_end = i;
-    queue_end = &i->next;
-    queue_size++;
-    queue_bytes += size;
-    dispatch();
-    return true;
-}
-
-bool pool_withdraw(struct invocation *i)
-{
-    if (i->link == NULL) {
-        return false;
-    }
-    unlink_invocation(i);
-    return true;
+    return i;
 }
 
 void sandbox_next(struct sandbox *box)
 {
-    switch (box->state) {
-    case RUNTIME_STARTED:
+    struct invocation *i = box->invocations;
+
+    if (box->state == RUNTIME_STARTED) {
         if (!box->again) {
             box->init_ns = now_ns() - box->started;
-            box->timer.due = 0;
         }
+        box->timer.due = 0;
         box->state = RUNTIME_READY;
-        if (box->invocation != NULL) {
-            box->invocation->init_ns = box->init_ns;
-            run(box);
+        if (i != NULL) {
+            i->init_ns = box->init_ns;
         }
-        break;
-    case RUNTIME_READY:
-        if (box->invocation != NULL) {
-            run(box);
+    } else if (box->settings->max_concurrency == 0 && i != NULL) {
+        if (i->phase == PHASE_RUNNING) {
+            api_deliver(i);
+        } else if (i->phase == PHASE_SENT) {
+            finish(i);
         }
-        break;
-    case RUNTIME_RUNNING:
-        api_deliver(box);
-        break;
-    case RUNTIME_RESPONSE_SENT:
-        box->state = RUNTIME_READY;
-        finish(box);
-        dispatch();
-        break;
-    default:
-        break;
     }
+    i = waiting(box);
+    if (i != NULL) {
+        run(i);
+    }
+    pool_dispatch();
 }
 
 void sandbox_init_error(struct sandbox *box, const struct failure *failure)
 {
     box->state = RUNTIME_INIT_ERROR;
-    if (box->invocation != NULL) {
-        invocation_answer(box->invocation, failure);
-        finish(box);
+    while (box->invocations != NULL) {
+        invocation_answer(box->invocations, failure);
+        finish(box->invocations);
     }
     box->timer.due = now_ns() + INIT_ERROR_NS;
 }
 
-static void on_exit_of(struct sandbox *box, int status,
-                       const struct rusage *usage)
+void sandbox_answered(struct invocation *i, const struct failure *failure)
+{
+    struct sandbox *box = i->sandbox;
+
+    i->phase = PHASE_SENT;
+    invocation_answer(i, failure);
+    if (box->settings->max_concurrency > 0) {
+        finish(i);
+    }
+    if (!box->exited) {
+        pool_dispatch();
+    } else if (!is_uploading(box)) {
+        box->timer.due = now_ns();
+    }
+}
+
+void sandbox_exited(struct sandbox *box, int wait_status, long memory)
 {
     box->exited = true;
-    box->wait_status = status;
+    box->wait_status = wait_status;
 #if defined(__APPLE__)
-    box->memory_kib = usage->ru_maxrss / 1024;
-#else
-    box->memory_kib = usage->ru_maxrss;
+    memory /= 1024;
 #endif
+    box->memory_kib = memory;
     /* Its last words may still be in the sockets. */
     if (!box->condemned) {
         api_drain(box);
     }
     /* A slow caller may still have to make room for them; the time limit
      * stands meanwhile. */
-    if (box->upload == NULL) {
+    if (!is_uploading(box)) {
         settle(box);
     }
 }
 
-static struct sandbox *sandbox_of(pid_t pid)
+void sandbox_init(struct sandbox *box, unsigned number,
+                  const struct settings *settings)
 {
-    for (unsigned n = 0; n < settings->concurrency; n++) {
-        if (pool[n].pid == pid && !pool[n].exited) {
-            return &pool[n];
-        }
-    }
-    return NULL;
-}
-
-static void on_child(int number)
-{
-    siginfo_t info;
-
-    (void)number;
-    for (;;) {
-        struct sandbox *box;
-        struct rusage usage;
-        int status;
-
-        memset(&info, 0, sizeof info);
-        if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 ||
-            info.si_pid == 0) {
-            return;
-        }
-        box = sandbox_of(info.si_pid);
-        if (box != NULL) {
-            /* Its number cannot have been taken by another process or group
-             * before it is reaped. */
-            (void)kill(-box->pid, SIGKILL);
-            tree_kill(box->pid, box->mark.text);
-        }
-        if (wait4(info.si_pid, &status, 0, &usage) != info.si_pid) {
-            return;
-        }
-        if (box != NULL) {
-            on_exit_of(box, status, &usage);
-        }
-    }
-}
-
-bool pool_open(const struct settings *chosen)
-{
-    settings = chosen;
-    pool = allocate(settings->concurrency * sizeof *pool);
-    for (unsigned n = 0; n < settings->concurrency; n++) {
-        struct sandbox *box = &pool[n];
-
-        box->number = n + 1;
-        box->listener.fd = box->output.fd = box->timer.fd = -1;
-        box->listener.on_io = on_connection;
-        box->listener.on_due = on_accept_pause;
-        box->output.on_io = on_output;
-        box->timer.on_due = on_timer;
-        loop_add(&box->timer);
-    }
-    /* The first port is taken at once, so that a busy one is told early. */
-    pool[0].listener.fd = listen_on(settings->api_host, settings->api_port,
-                                    &pool[0].port);
-    if (pool[0].listener.fd < 0) {
-        return false;
-    }
-    pool[0].listener.events = POLLIN;
-    loop_add(&pool[0].listener);
-    loop_signal(SIGCHLD, on_child);
-    tree_adopt();
-    return true;
-}
-
-uint16_t pool_port(void)
-{
-    return pool[0].port;
-}
-
-void pool_close(void)
-{
-    for (unsigned n = 0; pool != NULL && n < settings->concurrency; n++) {
-        if (pool[n].pid != 0 && !pool[n].exited) {
-            (void)kill(-pool[n].pid, SIGKILL);
-        }
-    }
-    for (unsigned n = 0; pool != NULL && n < settings->concurrency; n++) {
-        if (pool[n].pid != 0 && !pool[n].exited) {
-            while (waitpid(pool[n].pid, NULL, 0) < 0 && errno == EINTR) {
-            }
-        }
-    }
-    tree_kill_all();
-    for (unsigned n = 0; pool != NULL && n < settings->concurrency; n++) {
-        output_close(&pool[n]);
-    }
+    box->settings = settings;
+    box->number = number;
+    box->listener.fd = box->timer.fd = -1;
+    box->listener.on_io = on_connection;
+    box->listener.on_due = on_accept_pause;
+    box->timer.on_due = on_timer;
+    output_init(&box->output);
+    loop_add(&box->timer);
 }

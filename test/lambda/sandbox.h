@@ -1,31 +1,35 @@
-/* Sandboxes: the processes that run the function, started on demand. */
+/* One sandbox: the process that runs the function, and what it is doing.
+ *
+ * As a rule it has one invocation at a time, which is over when the runtime
+ * asks for the next one. With --max-concurrency it has several, as on Lambda
+ * Managed Instances: each is over when it is answered. */
 #ifndef LAMBDA_SANDBOX_H
 #define LAMBDA_SANDBOX_H
 
 #include "invocation.h"
+#include "output.h"
 #include "process.h"
 #include "settings.h"
 
-#include <sys/types.h>
-
-/* The states of RAPID, whose names appear in its replies. */
 enum runtime_state {
     RUNTIME_OFF,
     RUNTIME_STARTED,
     RUNTIME_INIT_ERROR,
-    RUNTIME_READY,
-    RUNTIME_RUNNING,
-    RUNTIME_RESPONDING,       /* InvocationResponse */
-    RUNTIME_RESPONDING_ERROR, /* InvocationErrorResponse */
-    RUNTIME_RESPONSE_SENT
+    RUNTIME_READY /* it has asked for an event, or has one */
 };
 
 struct api_conn;
 
 struct sandbox {
+    const struct settings *settings;
     unsigned number; /* from 1 */
     enum runtime_state state;
-    struct invocation *invocation;
+    struct invocation *invocations;
+    size_t invocation_count;
+    /* The ids of invocations that were told to have taken too long; the oldest
+     * is forgotten first. */
+    char (*late)[UUID_SIZE];
+    size_t late_next;
 
     pid_t pid; /* 0: no process */
     struct process_mark mark;
@@ -43,27 +47,29 @@ struct sandbox {
     struct watch listener;
     uint16_t port;
     struct api_conn *conns;
-    struct api_conn *upload; /* the one that sends the response */
     unsigned conn_count;
 
-    struct watch output; /* its standard output and error */
-    struct buf output_text;
+    struct output output;
 };
 
-bool pool_open(const struct settings *settings);
-/* False: too many are waiting. */
-bool pool_submit(struct invocation *i);
-/* Takes back one that waits for a sandbox; false: it has one already. */
-bool pool_withdraw(struct invocation *i);
-/* Of the first sandbox. */
-uint16_t pool_port(void);
-/* Kills and reaps every process. */
-void pool_close(void);
+void sandbox_init(struct sandbox *box, unsigned number,
+                  const struct settings *settings);
+/* False and errno: its port cannot be had. */
+bool sandbox_listen(struct sandbox *box);
+/* Whether an invocation can be assigned to it: its process asks for one; or it
+ * has none, and one would be started. */
+bool sandbox_is_ready(const struct sandbox *box);
+bool sandbox_is_off(const struct sandbox *box);
+void sandbox_assign(struct sandbox *box, struct invocation *i);
+/* Its process has been reaped. */
+void sandbox_exited(struct sandbox *box, int wait_status, long memory);
 
 /* Called by the Runtime API. */
+struct invocation *sandbox_find(struct sandbox *box, struct slice id);
+bool sandbox_was_late(const struct sandbox *box, struct slice id);
 void sandbox_next(struct sandbox *box);
 void sandbox_init_error(struct sandbox *box, const struct failure *failure);
-/* The process has ended, and now its last response as well. */
-void sandbox_settle_soon(struct sandbox *box);
+/* The response is over. */
+void sandbox_answered(struct invocation *i, const struct failure *failure);
 
 #endif

@@ -2,7 +2,7 @@
 #include "service.h"
 
 #include "json.h"
-#include "sandbox.h"
+#include "pool.h"
 #include "text.h"
 #include "trace.h"
 

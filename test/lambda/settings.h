@@ -13,6 +13,8 @@ struct settings {
     int64_t timeout_ns; /* of an invocation; 0: none, as is that below */
     int64_t init_timeout_ns;
     unsigned concurrency;
+    unsigned
+        max_concurrency; /* invocations of one sandbox; 0: one, on demand */
     bool throttle;
     struct buf allowed_hosts;  /* names, each with its NUL */
     const char *function_name; /* NULL: any name is the function's */

@@ -1,0 +1,176 @@
+#define _DEFAULT_SOURCE
+#include "pool.h"
+
+#include "sandbox.h"
+#include "tree.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+
+/* What may wait for a sandbox: requests, and bytes of their events. */
+#define QUEUE_MAX       10000u
+#define QUEUE_BYTES_MAX (64u * 1024u * 1024u)
+
+static const struct settings *settings;
+static struct sandbox *pool;
+static struct invocation *queue, **queue_end = &queue;
+static size_t queue_size, queue_bytes;
+
+/* The one used last is the most likely to be in the caches; the others get
+ * the chance to stay idle. Where one environment takes many invocations, a
+ * second one is not started as long as the first is still starting. */
+static struct sandbox *pick(void)
+{
+    struct sandbox *ready = NULL, *off = NULL;
+    bool starting = false;
+
+    for (unsigned n = 0; n < settings->concurrency; n++) {
+        struct sandbox *box = &pool[n];
+
+        if (sandbox_is_ready(box)) {
+            ready = ready == NULL || box->used > ready->used ? box : ready;
+        } else if (sandbox_is_off(box)) {
+            off = off == NULL ? box : off;
+        }
+        starting = starting || box->state == RUNTIME_STARTED;
+    }
+    if (ready == NULL && settings->max_concurrency > 0 && starting) {
+        return NULL;
+    }
+    return ready != NULL ? ready : off;
+}
+
+static void unlink_invocation(struct invocation *i)
+{
+    *i->link = i->next;
+    if (i->next != NULL) {
+        i->next->link = i->link;
+    } else {
+        queue_end = i->link;
+    }
+    i->link = NULL;
+    i->next = NULL;
+    queue_size--;
+    queue_bytes -= buf_size(&i->event);
+}
+
+void pool_dispatch(void)
+{
+    struct sandbox *box;
+
+    while (queue != NULL && (box = pick()) != NULL) {
+        struct invocation *i = queue;
+
+        unlink_invocation(i);
+        sandbox_assign(box, i);
+    }
+}
+
+bool pool_submit(struct invocation *i)
+{
+    size_t size = buf_size(&i->event);
+
+    if (queue_size >= QUEUE_MAX || size > QUEUE_BYTES_MAX - queue_bytes) {
+        return false;
+    }
+    i->link = queue_end;
+    *queue_end = i;
+    queue_end = &i->next;
+    queue_size++;
+    queue_bytes += size;
+    pool_dispatch();
+    return true;
+}
+
+bool pool_withdraw(struct invocation *i)
+{
+    if (i->link == NULL) {
+        return false;
+    }
+    unlink_invocation(i);
+    return true;
+}
+
+static struct sandbox *sandbox_of(pid_t pid)
+{
+    for (unsigned n = 0; n < settings->concurrency; n++) {
+        if (pool[n].pid == pid && !pool[n].exited) {
+            return &pool[n];
+        }
+    }
+    return NULL;
+}
+
+static void on_child(int number)
+{
+    siginfo_t info;
+
+    (void)number;
+    for (;;) {
+        struct sandbox *box;
+        struct rusage usage;
+        int status;
+
+        memset(&info, 0, sizeof info);
+        if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 ||
+            info.si_pid == 0) {
+            return;
+        }
+        box = sandbox_of(info.si_pid);
+        if (box != NULL) {
+            /* Its number cannot have been taken by another process or group
+             * before it is reaped. */
+            (void)kill(-box->pid, SIGKILL);
+            tree_kill(box->pid, box->mark.text);
+        }
+        if (wait4(info.si_pid, &status, 0, &usage) != info.si_pid) {
+            return;
+        }
+        if (box != NULL) {
+            sandbox_exited(box, status, usage.ru_maxrss);
+        }
+    }
+}
+
+bool pool_open(const struct settings *chosen)
+{
+    settings = chosen;
+    pool = allocate(settings->concurrency * sizeof *pool);
+    for (unsigned n = 0; n < settings->concurrency; n++) {
+        sandbox_init(&pool[n], n + 1, settings);
+    }
+    /* The first port is taken at once, so that a busy one is told early. */
+    if (!sandbox_listen(&pool[0])) {
+        return false;
+    }
+    loop_signal(SIGCHLD, on_child);
+    tree_adopt();
+    return true;
+}
+
+uint16_t pool_port(void)
+{
+    return pool[0].port;
+}
+
+void pool_close(void)
+{
+    for (unsigned n = 0; pool != NULL && n < settings->concurrency; n++) {
+        if (pool[n].pid != 0 && !pool[n].exited) {
+            (void)kill(-pool[n].pid, SIGKILL);
+        }
+    }
+    for (unsigned n = 0; pool != NULL && n < settings->concurrency; n++) {
+        if (pool[n].pid != 0 && !pool[n].exited) {
+            while (waitpid(pool[n].pid, NULL, 0) < 0 && errno == EINTR) {
+            }
+        }
+    }
+    tree_kill_all();
+    for (unsigned n = 0; pool != NULL && n < settings->concurrency; n++) {
+        output_close(&pool[n].output);
+    }
+}
