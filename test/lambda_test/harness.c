@@ -325,3 +325,32 @@ bool is_gone(long pid)
     }
     return false;
 }
+
+unsigned count_of(const char *text, const char *what)
+{
+    unsigned n = 0;
+
+    while (text != NULL && (text = strstr(text, what)) != NULL) {
+        text++;
+        n++;
+    }
+    return n;
+}
+
+unsigned await_begun(struct stream *clients, unsigned count, unsigned wanted)
+{
+    int64_t end = now_ms() + PATIENCE_MS;
+    unsigned begun = 0;
+
+    while (begun < wanted && now_ms() < end) {
+        unsigned before = begun;
+
+        begun = 0;
+        for (unsigned i = 0; i < count; i++) {
+            (void)stream_more(&clients[i], 5);
+            begun += clients[i].in.size > 0;
+        }
+        end = begun > before ? now_ms() + PATIENCE_MS : end;
+    }
+    return begun;
+}

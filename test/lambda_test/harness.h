@@ -42,6 +42,11 @@ void expect(struct lambda *l, const char *name, const char *path, int status,
 void read_output(struct lambda *l, struct bytes *out);
 void open_gate(void);
 bool is_gone(long pid);
+/* How often it occurs. */
+unsigned count_of(const char *text, const char *what);
+/* Waits until as many clients as wanted have got something; how many have. */
+unsigned await_begun(struct stream *clients, unsigned count, unsigned wanted);
+
 /* The other half of this program: what lambda starts. */
 int be_runtime(const char *how);
 

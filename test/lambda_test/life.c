@@ -335,16 +335,7 @@ static void test_concurrency(void)
                           TEXT("GET /gate HTTP/1.1\r\nHost: h\r\n\r\n"));
     }
     /* Four run at once, and all of them are waiting at the gate. */
-    for (int64_t end = now_ms() + PATIENCE_MS; begun < 4 && now_ms() < end;) {
-        unsigned before = begun;
-
-        begun = 0;
-        for (int i = 0; i < 6; i++) {
-            (void)stream_more(&clients[i], 5);
-            begun += clients[i].in.size > 0;
-        }
-        end = begun > before ? now_ms() + PATIENCE_MS : end;
-    }
+    begun = await_begun(clients, 6, 4);
     check("four at once", begun == 4, "");
     open_gate();
     for (int i = 0; i < 6; i++) {

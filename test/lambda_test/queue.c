@@ -17,17 +17,6 @@ static void occupy(struct lambda *l, struct stream *s)
     }
 }
 
-static unsigned count(const char *text, const char *what)
-{
-    unsigned n = 0;
-
-    while ((text = strstr(text, what)) != NULL) {
-        text++;
-        n++;
-    }
-    return n;
-}
-
 static void test_leaving(void)
 {
     struct lambda l;
@@ -55,7 +44,7 @@ static void test_leaving(void)
     expect(&l, "the last one", "/words", 200, "~", "one two three");
     (void)logs(&l, "Chunks: 3 ");
     check("the event ran, the one that left did not",
-          count(l.log.data, "REPORT ") == 3, l.log.data);
+          count_of(l.log.data, "REPORT ") == 3, l.log.data);
     stop(&l);
 }
 

@@ -405,6 +405,79 @@ static void do_setsid(struct runtime *r)
     respond(r, text, strlen(text));
 }
 
+static void hang(void)
+{
+    for (;;) {
+        (void)pause();
+    }
+}
+
+static void do_die(struct runtime *r)
+{
+    start_response(r, MODE);
+    say_chunk(r, TEXT("part"));
+    (void)raise(SIGKILL);
+}
+
+static void do_kill_parent(struct runtime *r)
+{
+    (void)r;
+    (void)kill(getppid(), SIGKILL);
+    hang();
+}
+
+static void tell_reply(struct runtime *r, const char *what)
+{
+    struct bytes reply = {0};
+
+    hear(r, &reply);
+    (void)fprintf(stderr, "%s: %.3s\n", what,
+                  reply.size > 9 ? reply.data + 9 : "no");
+    release(&reply);
+    reconnect(r);
+}
+
+static void do_late(struct runtime *r)
+{
+    await_gate();
+    start_response(r, MODE);
+    say_chunk(r, TEXT("late"));
+    say(r, "0\r\n\r\n");
+    tell_reply(r, "late response");
+}
+
+static void do_late_stream(struct runtime *r)
+{
+    start_response(r, MODE);
+    say_chunk(r, TEXT("in time"));
+    await_gate();
+    say_chunk(r, TEXT("late"));
+    say(r, "0\r\n\r\n");
+    tell_reply(r, "late rest");
+}
+
+/* Asks for a second event while it has the first, and answers both. */
+static void do_second(struct runtime *r)
+{
+    struct runtime other = *r;
+    const char *id;
+
+    other.api = (struct stream){0};
+    reconnect(&other);
+    say(&other, "GET " API "/invocation/next HTTP/1.1\r\nHost: x\r\n\r\n");
+    (void)read_message(&other.api, &other.next, false, -1);
+    id = field(&other.next, "lambda-runtime-aws-request-id");
+    (void)snprintf(other.id, sizeof other.id, "%s", id == NULL ? "" : id);
+    respond(&other, TEXT("the second one"));
+    stream_close(&other.api);
+    message_free(&other.next);
+    if (strcmp(other.id, r->id) != 0) {
+        respond(r, TEXT("another"));
+    } else {
+        respond(r, TEXT("the same"));
+    }
+}
+
 static void do_exit7(struct runtime *r)
 {
     (void)r;
@@ -427,13 +500,6 @@ static void do_exit_after(struct runtime *r)
 {
     respond(r, TEXT("done"));
     _exit(3);
-}
-
-static void hang(void)
-{
-    for (;;) {
-        (void)pause();
-    }
 }
 
 static void do_hang(struct runtime *r)
@@ -676,6 +742,11 @@ static const struct {
     {"malformed", do_malformed},
     {"setsid", do_setsid},
     {"folder", do_folder},
+    {"die", do_die},
+    {"kill-parent", do_kill_parent},
+    {"late", do_late},
+    {"late-stream", do_late_stream},
+    {"second", do_second},
     {"exit7", do_exit7},
     {"exit0", do_exit0},
     {"killed", do_killed},
@@ -745,6 +816,19 @@ static void start_badly(struct runtime *r, const char *how)
     }
 }
 
+/* As many of us as there may be invocations; the first one only waits. */
+static void become_workers(void)
+{
+    const char *count = getenv("AWS_LAMBDA_MAX_CONCURRENCY");
+
+    for (int n = count == NULL ? 1 : atoi(count); n > 0; n--) {
+        if (fork() == 0) {
+            return;
+        }
+    }
+    hang();
+}
+
 int be_runtime(const char *how)
 {
     const char *address = getenv("AWS_LAMBDA_RUNTIME_API");
@@ -753,6 +837,9 @@ int be_runtime(const char *how)
     if (address == NULL ||
         sscanf(address, "%63[^:]:%u", r.host, &r.port) != 2) {
         return 98;
+    }
+    if (strcmp(how, "workers") == 0) {
+        become_workers();
     }
     stream_open(&r.api, r.host, r.port);
     start_badly(&r, how);
