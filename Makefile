@@ -135,7 +135,7 @@ PACK = TRIPLE='$(TRIPLE)' sh $(ROOT)test/tools/pack.sh
 # the machine where it was made.
 ifdef HOSTED
 PACKED = $(A)/zip/bootstrap
-$(PACKED): $(OBJECTS) $(A)/sources
+$(PACKED): $(OBJECTS) $(A)/sources $(ROOT)test/tools/portable.sh
 	$(call note,LINK,$@)
 	$(Q)sh $(ROOT)test/tools/portable.sh $(@D) '$(ARCH)' $(LINK) $(OBJECTS) $(LDFLAGS) $(LDLIBS)
 else
@@ -145,7 +145,7 @@ endif
 $(P)/files: FORCE
 	@$(PACK) list $@ $(PACKED) $(FILES)
 
-$(ZIP): $(PACKED) $(P)/files
+$(ZIP): $(PACKED) $(P)/files $(ROOT)test/tools/pack.sh
 	$(call note,ZIP,$@)
 	$(Q)LIBRARIES=$(HOSTED:%=$(A)/zip/lib) REPORT=$(P)/files.txt \
 	    $(PACK) zip $@ $(PACKED) $(FILES)

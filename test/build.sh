@@ -221,11 +221,11 @@ ok 'from outside' outside HANDLER="$sources"
 ok 'and its result' prints 'numbers: many
 greeting: Hello'
 ok 'its names are its own' [ "$(ls $here/numbers.c 2>/dev/null)" = '' ]
-ok 'run' contains "$(outside HANDLER="$sources" EVENT='{"a":"$x"}' run)" 'numbers: many'
+ok 'run' contains "$(outside HANDLER="$sources" EVENT='{"a":"\$x"}' run)" 'numbers: many'
 ok 'libraries are for the product' outside LDLIBS=-lnothing build/lambda
 ok 'and for that' [ "$(outside HANDLER="$sources" LDLIBS=-lnothing >/dev/null || echo no)" = no ]
 ok 'clean' outside clean
-ok 'leaves the sources' [ "$(ls $project | wc -l)" = "$(ls test/project | wc -l)" ]
+ok 'leaves the sources' [ "$(cd $project && echo ./*)" = "$(cd test/project && echo ./*)" ]
 dir=build/test/tree
 
 if ! command -v zip >/dev/null; then
@@ -271,8 +271,8 @@ if command -v unzip >/dev/null; then
     ok 'and its mode is 0755' [ "$(echo "$list" | cut -c 1-10)" = -rwxr-xr-x ]
     unzip -qo $dir/first.zip -d $dir/out
     ok 'and it starts' prints '"status":"complete"' out/bootstrap
-    list=$(unzip -Z -1 $dir/extra.zip)
-    ok 'names in the zip' [ "$(echo $list)" = 'bootstrap extra' ]
+    ok 'names in the zip' [ "$(unzip -Z -1 $dir/extra.zip)" = 'bootstrap
+extra' ]
 else
     skip 'what the zip holds: no unzip here'
 fi

@@ -47,6 +47,7 @@ missing=$(sed -n 's/^[[:space:]]*\([^ ]*\) => not found.*/\1/p' "$dir/libraries"
     refuse "$missing is not found when it starts: add -Wl,-rpath,FOLDER to LDFLAGS"
 loader=$(sed -n 's/^[[:space:]]*\(\/[^ ]*\) (.*/\1/p' "$dir/libraries" | head -n 1)
 mkdir "$dir/lib" && cp -L "$loader" "$dir/lib" || exit 1
+set -- "$@" -Wl,--no-as-needed
 while read -r name arrow path rest; do
     [ "$arrow" = '=>' ] && [ -f "$path" ] || continue
     cp -L "$path" "$dir/lib/$name" || exit 1
@@ -56,8 +57,9 @@ rm "$dir/libraries"
 
 # DT_RPATH and not DT_RUNPATH: it comes before Lambda's LD_LIBRARY_PATH, which
 # begins with /lib64. All libraries are named, since one that has a DT_RUNPATH
-# of its own would look there for those that it needs.
-"$@" -Wl,--disable-new-dtags "-Wl,-rpath,\$ORIGIN/lib" \
+# of its own would look there for those that it needs. $ORIGIN is not known to
+# the loader where there is no /proc.
+"$@" -Wl,--disable-new-dtags "-Wl,-rpath,\$ORIGIN/lib:/var/task/lib" \
     "-Wl,--dynamic-linker,/var/task/lib/${loader##*/}" \
     -o "$binary" || exit 1
 say "$why: shared libraries go into the zip"
