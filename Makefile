@@ -170,6 +170,5 @@ include $(ROOT)test/deploy/deploy.mk
 ifndef ROOT
 include test/test.mk test/deep.mk
 endif
-FAMILIES = $(A)/core $(A)/handler $(P)/checked $(P)/fast $(B)/native \
-    build/fuzz/*
--include $(wildcard $(foreach f,$(FAMILIES),$(f)/*.d $(f)/*/*.d $(f)/*/*/*.d)) $(OBJECTS:.o=.d)
+-include $(OBJECTS:.o=.d) $(wildcard $(foreach f,$(A)/handler $(FAMILIES),\
+    $(f)/*.d $(f)/*/*.d $(f)/*/*/*.d))

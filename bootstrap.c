@@ -338,7 +338,7 @@ static const char usage[] =
     "Calls the handler once, as Lambda would, and prints its response.\n"
     "In Lambda (AWS_LAMBDA_RUNTIME_API is set) it ignores its arguments.\n"
     "  --event FILE    the event, a JSON object; - is standard input\n"
-    "  --help, --version\n";
+    "  -h, --help, --version\n";
 
 static int print_usage(int fd)
 {
@@ -365,7 +365,7 @@ static char *name_end(char *option)
 static void check_form(char **options)
 {
     for (; *options; options++) {
-        if (strcmp(*options, "--help") == 0)
+        if (strcmp(*options, "--help") == 0 || strcmp(*options, "-h") == 0)
             _exit(print_usage(1));
         if (strcmp(*options, "--version") == 0)
             _exit(print(1, "rawstream " RAWSTREAM_VERSION "\n"));

@@ -16,6 +16,7 @@ endef
 # objects FOLDER COMMAND: FOLDER/x.o is made of x.c by $(COMMAND). COMMAND_ALSO:
 # what else they depend on; COMMAND_PROBE: whether that works at all.
 define objects
+FAMILIES += $(1)
 .PRECIOUS: $(1)/%.o
 $(1)/%.o: $(ROOT)%.c $(1)/flags
 	$$(call note,CC,$$<)
