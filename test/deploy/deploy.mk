@@ -10,15 +10,14 @@ ROLE =
 AUTH = NONE
 TIMEOUT = 30
 MEMORY = 128
-EVENT =
 YES =
 DRY_RUN =
 
 DEPLOYED_ARCH = $(or $(ARCH),$(if $(filter aarch64,$(PROCESSOR)),arm64,x86_64))
 QUOTED = '$(subst ','\'',$(1))'
 DEPLOY = @sh $(ROOT)test/deploy/deploy.sh $@ ARCH=$(DEPLOYED_ARCH) ZIP=$(ZIP) \
-    $(foreach s,FUNCTION REGION PROFILE ROLE AUTH TIMEOUT MEMORY EVENT YES \
-    DRY_RUN,$(s)=$(call QUOTED,$($(s))))
+    $(foreach s,FUNCTION REGION PROFILE ROLE AUTH TIMEOUT MEMORY YES DRY_RUN,\
+    $(s)=$(call QUOTED,$($(s)))) "EVENT=$$EVENT"
 
 deploy: $(if $(DRY_RUN),,$(ZIP))
 	$(DEPLOY)

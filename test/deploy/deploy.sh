@@ -16,6 +16,7 @@ MEMORY=128 ZIP=function.zip EVENT= YES= DRY_RUN=
 ROLE_NAME_MAX=64
 TAG=rawstream-deploy # a role that has it was made here
 RUNTIME=provided.al2023
+OPEN_URL=lambda:InvokeFunctionUrl RUN_FUNCTION=lambda:InvokeFunction
 LOGS=iam::aws:policy/service-role/AWSLambdaBasicExecutionRole
 TRUST='{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", '\
 '"Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}]}'
@@ -147,14 +148,27 @@ look_url() {
     url=$1 url_auth=$2 url_mode=$3
 }
 
-# The statements that make the URL public: UrlPublic and UrlInvoke.
 look_policy() {
     policy=
     call ResourceNotFoundException lambda get-policy \
         --function-name "$FUNCTION" --query Policy || return
     policy=$(printf %s "$out" | tr -d ' \n')
 }
-permitted() { case $policy in *'"Sid":"'"$1"'"'*) ;; *) return 1 ;; esac; }
+
+# public ACTION: the ids of the statements by which everybody with the URL may do
+# it: `*` is allowed to, and no key of AWS's own (aws:SourceArn) narrows that.
+public() {
+    printf '%s\n' "$policy" | awk -v action="\"Action\":\"$1\"" '{
+        n = split($0, statement, /[{]"Sid":"/)
+        for (i = 2; i <= n; i++) {
+            text = statement[i]
+            if (index(text, action) && !index(text, "\"aws:") &&
+                text ~ /"Principal":("[*]"|[{]"AWS":"[*]"[}])/ &&
+                text ~ /FunctionUrlAuthType":"NONE"|ViaFunctionUrl":"true"/)
+                print substr(text, 1, index(text, "\"") - 1)
+        }
+    }'
+}
 
 # The role that is made for this function; $tagged if it was made here.
 look_role() {
@@ -254,21 +268,28 @@ put_url() {
     did "URL: $AUTH, RESPONSE_STREAM"
 }
 
-# permit STATEMENT ACTION CONDITION...: for everybody.
+# permit STATEMENT ACTION CONDITION...: to everybody with the URL.
 permit() {
-    permitted "$1" && return
     statement=$1 action=$2
     shift 2
-    change ResourceConflictException lambda add-permission \
+    [ -z "$(public "$action")" ] || return 0
+    if change ResourceConflictException lambda add-permission \
         --function-name "$FUNCTION" --statement-id "$statement" \
-        --action "$action" --principal '*' "$@"
-    did "permission $statement: given"
+        --action "$action" --principal '*' "$@"; then
+        did "permission $statement: given"
+    else
+        look_policy
+        [ -n "$(public "$action")" ] ||
+            fail "the statement $statement is there and says something else"
+    fi
 }
+# forbid ACTION: to everybody with the URL.
 forbid() {
-    permitted "$1" || return 0
-    change ResourceNotFoundException lambda remove-permission \
-        --function-name "$FUNCTION" --statement-id "$1"
-    did "permission $1: taken back"
+    for statement in $(public "$1"); do
+        change ResourceNotFoundException lambda remove-permission \
+            --function-name "$FUNCTION" --statement-id "$statement"
+        did "permission $statement: taken back"
+    done
 }
 
 deploy() {
@@ -277,18 +298,18 @@ deploy() {
     look_url
     look_policy
     if [ "$AUTH" = NONE ]; then
-        [ "$url_auth" = NONE ] && permitted UrlPublic &&
-            permitted UrlInvoke || ask
+        [ "$url_auth" = NONE ] && [ -n "$(public $OPEN_URL)" ] &&
+            [ -n "$(public $RUN_FUNCTION)" ] || ask
     fi
     put_function
     put_url
     # Since October 2025 a public URL needs both.
     if [ "$AUTH" = NONE ]; then
-        permit UrlPublic lambda:InvokeFunctionUrl --function-url-auth-type NONE
-        permit UrlInvoke lambda:InvokeFunction --invoked-via-function-url
+        permit UrlPublic $OPEN_URL --function-url-auth-type NONE
+        permit UrlInvoke $RUN_FUNCTION --invoked-via-function-url
     else
-        forbid UrlPublic
-        forbid UrlInvoke
+        forbid $OPEN_URL
+        forbid $RUN_FUNCTION
     fi
     printf '%s\n' "$url"
     if [ "$AUTH" = NONE ]; then
@@ -326,7 +347,7 @@ invoke() {
         fail "$FUNCTION has no URL in $REGION: make deploy"
     set -- curl --no-buffer --silent --show-error --fail-with-body
     [ -z "$EVENT" ] || set -- "$@" -H 'Content-Type: application/json' \
-        --data-raw "$EVENT"
+        --data-binary "$EVENT"
     if [ "${url_auth:-$AUTH}" = AWS_IAM ]; then
         set -- "$@" -K - --aws-sigv4 "aws:amz:$REGION:lambda"
     fi

@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import traceback
 import zipfile
 
@@ -25,10 +26,9 @@ from endpoint import Account, Endpoint, load_models
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
-REAL_AWS = os.environ.get('AWS_CLI', '/usr/bin/aws')
-DATA = os.environ.get('BOTOCORE_DATA',
-                      '/usr/lib/python3/dist-packages/awscli/botocore/data')
-MODELS = load_models(DATA, os.path.join(HERE, 'model.json'))
+AWS = '/usr/bin/aws'
+MODELS = load_models('/usr/lib/python3/dist-packages/awscli/botocore/data',
+                     os.path.join(HERE, 'model.json'))
 ZIP = os.path.abspath(sys.argv[1])
 # All that deploy.sh may call besides aws and curl.
 TOOLS = ('awk base64 cat env expr mktemp od rm sed sh sha256sum tr wc').split()
@@ -53,6 +53,10 @@ case $* in
     cat "$cache"
     ;;
 configure*) $REAL_AWS "$@" ;;
+cloudwatch* | 'logs put'* | 'logs start'*)
+    # Not calls of deploy.sh, but of README.md: the CLI checks them by itself.
+    $REAL_AWS "$@" --generate-cli-skeleton output
+    ;;
 *) $REAL_AWS --endpoint-url "$ENDPOINT" "$@" ;;
 esac
 status=$?
@@ -63,6 +67,9 @@ exit $status
 counts = {'passed': 0, 'failed': 0, 'skipped': 0}
 lock = threading.Lock()
 scratch = tempfile.mkdtemp()
+# The CLI of /usr/bin/python3, loaded once.
+SOCKET = os.path.join(scratch, 'cli')
+CLI = f'/usr/bin/python3 -SE {os.path.join(HERE, "cli.py")} {SOCKET}'
 # A copy, so that the script may be edited while its tests run.
 SCRIPT = shutil.copy(os.path.join(HERE, 'deploy.sh'), scratch)
 
@@ -88,7 +95,7 @@ def skip(why):
 class Place:
     """An account and a machine from which it is reached."""
 
-    def __init__(self, cli=True, models=True, keys=True, **account):
+    def __init__(self, cli=True, models=True, keys=True, aws=None, **account):
         self.dir = tempfile.mkdtemp(dir=scratch)
         self.account = Account(**account)
         self.endpoint = Endpoint(MODELS, self.account, {KEY: SECRET})
@@ -109,7 +116,7 @@ class Place:
         skeletons = os.path.join(scratch, f'skeletons-{models}')
         os.makedirs(skeletons, exist_ok=True)
         self.env = {'PATH': self.bin, 'HOME': self.home, 'CALLS': self.calls,
-                    'TMPDIR': self.path('tmp'), 'REAL_AWS': REAL_AWS,
+                    'TMPDIR': self.path('tmp'), 'REAL_AWS': aws or CLI,
                     'SKELETONS': skeletons, 'ENDPOINT': self.endpoint.base,
                     'AWS_EC2_METADATA_DISABLED': 'true'}
         if keys:
@@ -167,7 +174,7 @@ def unlike(changes):
 
 
 def test_deploy_and_back():
-    place = Place()
+    place = Place(aws=AWS)
     first = place.good('deploy', *DEPLOY)
     print('--- deploy', first.stderr, first.stdout, sep='\n', end='')
     for r in place.endpoint.requests:
@@ -261,6 +268,33 @@ def test_auth():
     function = place.account.functions['rawstream']
     equal('back to AWS_IAM: closed', (function['url']['AuthType'],
           function['policy']), ('AWS_IAM', {}))
+
+    # Statements that the console makes count, those for others stay.
+    place.good('to NONE again', *DEPLOY)
+    policy = function['policy']
+    for own, console in [('UrlPublic', 'FunctionURLAllowPublicAccess'),
+                         ('UrlInvoke', 'FunctionURLAllowInvokeAction')]:
+        policy[console] = {**policy.pop(own), 'StatementId': console}
+    place.good('the console', *DEPLOY)
+    equal('the console: no change', place.changes(), [])
+    others = {
+        'Team': {'StatementId': 'Team', 'Action': 'lambda:InvokeFunctionUrl',
+                 'Principal': '123456789012', 'FunctionUrlAuthType': 'NONE'},
+        'Org': {'StatementId': 'Org', 'Action': 'lambda:InvokeFunction',
+                'Principal': '*', 'InvokedViaFunctionUrl': True,
+                'PrincipalOrgID': 'o-1234567890'},
+        'S3': {'StatementId': 'S3', 'Action': 'lambda:InvokeFunction',
+               'Principal': 's3.amazonaws.com'}}
+    policy.update(others)
+    place.good('closed', 'deploy', 'AUTH=AWS_IAM')
+    equal('closed: what is for others stays', policy, others)
+    policy['UrlPublic'] = {**others['Team'], 'StatementId': 'UrlPublic'}
+    seen = place.run(*DEPLOY)
+    ok('UrlPublic for somebody else: one line more', seen.returncode == 1 and
+       'UrlPublic' in seen.stderr.splitlines()[-1], seen)
+    equal('UrlPublic for somebody else: stays', policy['UrlPublic'],
+          {**others['Team'], 'StatementId': 'UrlPublic'})
+
     function['url']['InvokeMode'] = 'BUFFERED'
     place.good('buffered', 'deploy', 'AUTH=AWS_IAM')
     equal('buffered: streams', function['url']['InvokeMode'], 'RESPONSE_STREAM')
@@ -644,7 +678,7 @@ def test_secrets():
     env = {'AWS_SESSION_TOKEN': TOKEN}
     for name, keys in [('keys in the environment', True),
                        ('keys in a profile', False)]:
-        place = Place(keys=keys, new=0, pending=0)
+        place = Place(keys=keys, aws=AWS, new=0, pending=0)
         place.account.url = place.endpoint.base + '/'
         settings = ()
         if not keys:
@@ -667,6 +701,60 @@ def test_secrets():
         'AWS_ACCESS_KEY_ID': KEY, 'AWS_SECRET_ACCESS_KEY': 'canary-wrong'})
     ok('a wrong secret: not told', seen.returncode == 1 and
        'canary' not in seen.stdout + seen.stderr, seen)
+
+
+def commands(section):
+    """The blocks of commands in a section of README.md."""
+    with open(os.path.join(HERE, 'README.md')) as file:
+        text = file.read().partition(f'\n## {section}\n')[2]
+    return re.findall(r'```sh\n(.*?)```', text.partition('\n## ')[0], re.S)
+
+
+def by_hand(name, place, blocks):
+    """Types commands; each must succeed, by requests that are all valid."""
+    place.endpoint.requests.clear()
+    seen = subprocess.run(
+        ['sh', '-euc', ''.join(blocks)], cwd=place.dir, text=True,
+        capture_output=True, timeout=HANG_S, stdin=subprocess.DEVNULL,
+        env={**place.env, 'AWS_REGION': REGION, 'AWS_PAGER': '',
+             'URL': place.endpoint.base + '/'})
+    ok(f'{name}: succeeds', seen.returncode == 0, seen.stdout, seen.stderr)
+    equal(f'{name}: is valid', place.faults(), [])
+    return seen.stdout
+
+
+def test_readme():
+    place = Place(new=0, pending=0)
+    place.account.url = place.endpoint.base + '/'
+    place.program('make', '#!/bin/sh\n')
+    os.symlink(shutil.which('date'), os.path.join(place.bin, 'date'))
+    shutil.copy(ZIP, place.path('function.zip'))
+    blocks = commands('By hand')
+    # The last takes all away; an unsigned call is refused by the endpoint.
+    by_hand('by hand', place, [b for b in blocks[:-1]])
+    place.good('by hand, then make deploy', *DEPLOY, 'TIMEOUT=60')
+    equal('by hand, then make deploy: no change', place.changes(), [])
+    by_hand('CORS', place, commands('A page that reads the stream'))
+    equal('CORS: nothing else changes', place.run(
+        *DEPLOY, 'TIMEOUT=60').returncode, 0)
+    by_hand('monitoring', place, commands('Monitoring'))
+    # AWS's own secrets have neither quotes nor backslashes.
+    place.endpoint.secrets[KEY] = 'plain/secret+key'
+    place.env['AWS_SECRET_ACCESS_KEY'] = 'plain/secret+key'
+    signed = commands('Signed requests')[0].replace('us-east-1', REGION)
+    equal('signed by hand: accepted', by_hand('signed by hand', place, [signed]),
+          'called\n')
+    place.env['AWS_SESSION_TOKEN'] = TOKEN
+    equal('signed by hand with a token: accepted',
+          by_hand('signed by hand', place, [signed]), 'called\n')
+    place.account.groups.add('/aws/lambda/rawstream')
+    by_hand('by hand: away', place, blocks[-1:])
+    equal('by hand: nothing is left', place.account.state(), [{}, {}, []])
+    for block in commands('In one command'):
+        for target in re.findall(r'^make (\S+)', block, re.M):
+            with open(os.path.join(HERE, 'deploy.mk')) as file:
+                ok(f'make {target} exists', re.search(
+                    rf'^([a-z ]* )?{target}( [a-z ]*)?:', file.read(), re.M))
 
 
 def test_shells():
@@ -700,12 +788,17 @@ def run_test(test):
 
 def main():
     only = sys.argv[2:]
+    server = subprocess.Popen(['/usr/bin/python3', os.path.join(HERE, 'cli.py'),
+                               SOCKET])
+    while not os.path.exists(SOCKET) and server.poll() is None:
+        time.sleep(0.1)
     tests = [t for name, t in globals().items() if name.startswith('test_')
              and (not only or name[5:] in only)]
     if not only or 'cuts' in only:
         tests += all_cuts()
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         list(pool.map(run_test, tests))
+    server.kill()
     shutil.rmtree(scratch)
     print(f'{counts["passed"]} passed, {counts["failed"]} failed' + (
         f', {counts["skipped"]} skipped' if counts['skipped'] else ''))

@@ -310,7 +310,8 @@ class Account:
 
     def UpdateFunctionConfiguration(self, p, _):
         function = self.idle(p['FunctionName'])
-        self.assumable(p['Role'])
+        if 'Role' in p:
+            self.assumable(p['Role'])
         function['configuration'].update(p)
         function['busy'] = self.pending
         return {}
@@ -357,8 +358,11 @@ class Account:
                 for s in policy.values()]}, separators=(',', ':'))}
 
     def statement(self, function, region, StatementId, Action, Principal,
-                  FunctionUrlAuthType=None, InvokedViaFunctionUrl=None):
+                  FunctionUrlAuthType=None, InvokedViaFunctionUrl=None,
+                  PrincipalOrgID=None):
         condition = {}
+        if PrincipalOrgID:
+            condition['StringLike'] = {'aws:PrincipalOrgID': PrincipalOrgID}
         if FunctionUrlAuthType:
             condition['StringEquals'] = {
                 'lambda:FunctionUrlAuthType': FunctionUrlAuthType}

@@ -72,20 +72,54 @@ function synthesize(architecture, auth) {
         path.join(out, 'rawstream.template.json'), 'utf8'));
 }
 
-/* CDK's reader knows the resource types of SAM and of CloudFormation. */
-function read_sam() {
-    const { App, Stack } = load('aws-cdk-lib');
+/* A template, read by CDK, which knows the resource types of CloudFormation and
+ * of SAM, and each of their properties. */
+function read(name) {
+    const { App, CfnResource, Stack } = load('aws-cdk-lib');
     const { CfnInclude } = load('aws-cdk-lib/cloudformation-include');
     const app = new App();
-    const stack = new Stack(app, 'sam');
+    const stack = new Stack(app, name);
 
     new CfnInclude(stack, 'Template', {
-        templateFile: 'test/deploy/template.yaml'});
-    return app.synth().getStackByName('sam').template;
+        templateFile: `test/deploy/${name}.yaml`});
+    for (const resource of stack.node.findAll())
+        if (CfnResource.isCfnResource(resource)) {
+            const unknown = {...resource.rawOverrides.Properties};
+
+            /* CDK's list of SAM's properties is older than this one. */
+            if (resource.cfnResourceType === 'AWS::Serverless::Function')
+                delete unknown.LoggingConfig;
+            equal(`${name}.yaml, ${resource.node.id}: properties exist`,
+                  Object.keys(unknown), []);
+        }
+    return app.synth().getStackByName(name).template;
+}
+
+const of_type = (template, type) => Object.values(template.Resources)
+    .filter((r) => r.Type === type).map((r) => r.Properties);
+
+/* Before the function: API Gateway, CloudFront. */
+function fronts() {
+    const gateway = read('gateway'), cloudfront = read('cloudfront');
+    const methods = of_type(gateway, 'AWS::ApiGateway::Method')
+        .map((m) => m.Integration);
+
+    equal('gateway: both methods stream', methods.map(
+        (m) => [m.Type, m.ResponseTransferMode, m.IntegrationHttpMethod,
+                JSON.stringify(m.Uri).includes('path/2021-11-15/functions/') &&
+                JSON.stringify(m.Uri).includes('/response-streaming-')]),
+        Array(2).fill(['AWS_PROXY', 'STREAM', 'POST', true]));
+    equal('CloudFront: may do both, nobody else may', of_type(
+        cloudfront, 'AWS::Lambda::Permission').map(
+        (p) => [p.Action, p.Principal, p.FunctionUrlAuthType ?? null,
+                p.InvokedViaFunctionUrl ?? null]), [
+        ['lambda:InvokeFunctionUrl', 'cloudfront.amazonaws.com', 'AWS_IAM',
+         null],
+        ['lambda:InvokeFunction', 'cloudfront.amazonaws.com', null, true]]);
 }
 
 function compare() {
-    const sam = read_sam();
+    const sam = read('template');
 
     for (const [architecture, auth] of VARIANTS) {
         const name = `${architecture}, ${auth}`;
@@ -114,7 +148,7 @@ function compare() {
 
 /* `sam build` copies the tree and calls make there. */
 function sam_build() {
-    const sam = read_sam();
+    const sam = read('template');
     const [name, resource] = Object.entries(sam.Resources).find(
         ([, r]) => r.Metadata?.BuildMethod === 'makefile');
     const top = path.resolve('test/deploy', resource.Properties.CodeUri);
@@ -156,4 +190,4 @@ function sam_build() {
     }
 }
 
-await run(compare, sam_build);
+await run(compare, sam_build, fronts);
