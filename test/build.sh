@@ -60,7 +60,8 @@ elif ! command -v readelf >/dev/null; then
     skip 'the binary: no readelf here'
 else
     segments=$(readelf -lW $bootstrap)
-    ok 'position-independent' [ "$(readelf -hW $bootstrap | grep -c 'DYN')" = 1 ]
+    ok 'position-independent' \
+        [ "$(readelf -hW $bootstrap | grep -c 'DYN')" = 1 ]
     ok 'no interpreter' empty "$(echo "$segments" | grep INTERP)"
     ok 'no library' empty "$(readelf -dW $bootstrap | grep NEEDED)"
     ok 'relocations of one kind' empty \
@@ -102,7 +103,8 @@ ok 'and its result' prints Hello.
 ok 'the command line over it' env HANDLER=test/hello.c sh -c \
     "cd $dir && make -s HANDLER=handler.c"
 ok 'and its result' prints '"status":"complete"'
-ok 'PORT of the environment' contains "$(PORT=81 in_copy make -n serve)" '--port 81 '
+ok 'PORT of the environment' contains "$(PORT=81 in_copy make -n serve)" \
+    '--port 81 '
 ok 'CFLAGS of the environment' contains \
     "$(CFLAGS=-DX_Y in_copy make -n B=elsewhere)" ' -DX_Y '
 ok 'HOSTED=0 is none' works HOSTED=0
@@ -221,9 +223,10 @@ ok 'from outside' outside HANDLER="$sources"
 ok 'and its result' prints 'numbers: many
 greeting: Hello'
 ok 'its names are its own' [ "$(ls $here/numbers.c 2>/dev/null)" = '' ]
-ok 'run' contains "$(outside HANDLER="$sources" EVENT='{"a":"\$x"}' run)" 'numbers: many'
+ok 'run' contains "$(outside HANDLER="$sources" run)" 'numbers: many'
 ok 'libraries are for the product' outside LDLIBS=-lnothing build/lambda
-ok 'and for that' [ "$(outside HANDLER="$sources" LDLIBS=-lnothing >/dev/null || echo no)" = no ]
+ok 'and for that' contains "$(outside HANDLER="$sources" LDLIBS=-lnothing)" \
+    nothing
 ok 'clean' outside clean
 ok 'leaves the sources' [ "$(cd $project && echo ./*)" = "$(cd test/project && echo ./*)" ]
 dir=build/test/tree

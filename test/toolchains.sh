@@ -23,9 +23,10 @@ works() {
         return 1
     fi
     output=$($3 $dir/$1/${4:+$4/}bootstrap)
+    status=$?
     [ "$output" = 'numbers: many
 greeting: Hello' ] || {
-        echo "status $?: $output"
+        echo "status $status: $output"
         false
     }
 }

@@ -1,7 +1,7 @@
-/* handler.c - somebody else's project: two sources, a header, tables of pointers
- * and of functions. test/project.sh builds it from outside. */
-#include "routes.h"
+/* handler.c - somebody else's project: several sources, a header of its own, a
+ * table of pointers and functions. test/build.sh builds it from outside. */
 #include "http.h"
+#include "routes.h"
 
 static const struct route routes[] = {
     {"numbers", say_numbers},

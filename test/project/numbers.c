@@ -4,11 +4,11 @@
 
 static const char *names[] = {"none", "one", "many"};
 static volatile double half = 0.5;
-static volatile unsigned __int128 large = (unsigned __int128)42 << 70;
+__extension__ static volatile unsigned __int128 large = 42;
 
 const char *say_numbers(void)
 {
     int n = (int)(half * 2.0);
 
-    return names[large / (unsigned)(n + 20) >> 70 == 2 ? 2 : 0];
+    return names[(large << 70) / (unsigned)(n + 20) >> 70 == 2 ? 2 : 0];
 }
