@@ -159,6 +159,7 @@ static void test_second_next(void)
         return;
     }
     send_get(&l, &first, "/second");
+    (void)logs(&l, "asks again\n");
     expect(&l, "a second /next", "/pid", 200, "~", "the second one");
     (void)read_message(&first, &m, false, PATIENCE_MS);
     check("is another event", strcmp(m.body.data, "another") == 0, m.body.data);

@@ -207,6 +207,8 @@ bool read_message(struct stream *s, struct message *m, bool no_body,
     size_t size;
 
     *m = (struct message){0};
+    append(&m->head, "", 0);
+    append(&m->body, "", 0);
     while (s->in.size == 0 || (end = strstr(s->in.data, "\r\n\r\n")) == NULL) {
         if (!stream_more(s, patience_ms)) {
             return false;
@@ -214,7 +216,6 @@ bool read_message(struct stream *s, struct message *m, bool no_body,
     }
     size = (size_t)(end - s->in.data) + 4;
     append(&m->head, s->in.data, size);
-    append(&m->body, "", 0);
     drop_front(&s->in, size);
     m->status = size > 12 ? atoi(m->head.data + 9) : 0;
     m->complete = true;

@@ -465,6 +465,7 @@ static void do_second(struct runtime *r)
     other.api = (struct stream){0};
     reconnect(&other);
     say(&other, "GET " API "/invocation/next HTTP/1.1\r\nHost: x\r\n\r\n");
+    (void)fprintf(stderr, "asks again\n");
     (void)read_message(&other.api, &other.next, false, -1);
     id = field(&other.next, "lambda-runtime-aws-request-id");
     (void)snprintf(other.id, sizeof other.id, "%s", id == NULL ? "" : id);
