@@ -5,7 +5,7 @@ bootstrap=$1
 dir=build/test/tree
 . test/ok.sh
 # What these tests set themselves. CC and CFLAGS are those of `make test`.
-unset HANDLER EVENT PORT HOSTED ARCH B V FILES LDLIBS CXX CXXFLAGS
+unset HANDLER EVENT PORT HOSTED ARCH B V FILES LDLIBS CXX CXXFLAGS MAKELEVEL
 export MAKEFLAGS=
 here=$PWD
 

@@ -18,6 +18,7 @@ same() {
         echo "FAIL $1: expected, then received:"
         cat $dir/expected "$2"
     fi
+    [ -z "$TEST_PROGRESS" ] || printf '\r    %s ' $((passed + failed)) >&3
 }
 
 # run NAME STATUS ARGUMENT...: the status; output and errors go to files, ids
@@ -215,14 +216,18 @@ same '-h is --help' $dir/out
 run '--version' 0 --version
 sed -n 's/^#define RAWSTREAM_VERSION "\(.*\)"/rawstream \1/p' http.h | out
 
-# ends NAME STATUS SIGNAL: a run that would take long ends at once.
+# ends NAME STATUS SIGNAL: a signal ends a run that waits for its second word.
+# The first line tells that it takes signals.
+mkfifo $dir/words
 ends() {
-    $emulator "$bootstrap" --delay 100 >/dev/null 2>&1 &
+    $emulator "$bootstrap" --delay 60 --sentence 'one two' >$dir/words 2>/dev/null &
     pid=$!
-    sleep 0.2 2>/dev/null || sleep 1
-    kill -s "$3" $pid
-    wait $pid
-    echo $? >$dir/status
+    {
+        read -r line
+        kill -s "$3" $pid
+        wait $pid
+        echo $? >$dir/status
+    } <$dir/words
     echo "$2" >$dir/expected
     same "$1" $dir/status
 }
@@ -235,7 +240,9 @@ same 'a closed standard output' $dir/status
 $emulator "$bootstrap" --help >&- 2>/dev/null
 echo $? >$dir/status
 same '--help, and a closed standard output' $dir/status
-{ $emulator "$bootstrap" --delay 0.2 2>/dev/null; echo $? >$dir/status; } | head -n 1 >$dir/out
+# Words for ten minutes: it writes, however late the reader leaves.
+words=$(head -c 3000 /dev/zero | tr '\0' w | sed 's/w/w /g')
+{ $emulator "$bootstrap" --delay 0.2 --sentence "$words" 2>/dev/null; echo $? >$dir/status; } | head -n 1 >$dir/out
 echo 1 >$dir/expected
 same 'a reader that leaves' $dir/status
 

@@ -22,12 +22,12 @@ build() {
     fi
 }
 
-# try NAME COMMAND...: what hangs is caught, too. A bootstrap that it has left
-# running is ended.
+# try NAME COMMAND...: what hangs is caught, too, after longer than any machine
+# is busy. A bootstrap that it has left running is ended.
 try() {
     name=$1
     shift
-    timeout -k 1 30 "$@" >$log 2>&1 </dev/null
+    timeout -k 1 600 "$@" >$log 2>&1 </dev/null
     status=$?
     [ $status -eq 0 ] && return
     for process in /proc/[0-9]*; do
@@ -54,6 +54,8 @@ play() {
 build build/test/json_test build/test/http_test $product
 try json_test build/test/json_test
 try http_test build/test/http_test
+build build/fault/pacing
+try pacing build/fault/pacing
 build $plain/puppet.plain $plain/hello.plain build/test/wire
 try by-hand.sh sh test/by-hand.sh ./$product $plain/puppet.plain
 build build/fault/fault

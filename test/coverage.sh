@@ -11,10 +11,10 @@ dir=build/coverage
 rm -rf $dir/profiles && mkdir -p $dir/profiles
 flags='-fprofile-instr-generate -fcoverage-mapping -fcoverage-mcdc -Wno-pgo-coverage'
 make -s B=$dir CC=$clang SANITIZE="$flags -fprofile-continuous" \
-    $dir/test/json_test $dir/test/http_test $dir/fault/fault \
+    $dir/test/json_test $dir/test/http_test $dir/fault/fault $dir/fault/pacing \
     $dir/test/bootstrap.checked $dir/test/puppet.checked \
     $dir/test/hello.checked || exit 1
-set -- $dir/test/json_test $dir/test/http_test $dir/fault/fault \
+set -- $dir/test/json_test $dir/test/http_test $dir/fault/fault $dir/fault/pacing \
     "build/test/wire -j 4 --no-limits --bin puppet=$dir/test/puppet.checked \
      --bin hello=$dir/test/hello.checked $dir/test/bootstrap.checked \
      test/wire/*.txt README.md" \
@@ -26,7 +26,7 @@ done
 llvm-profdata$version merge -o $dir/all.profdata $dir/profiles || exit 1
 set -- $dir/test/bootstrap.checked
 for object in test/puppet.checked test/hello.checked test/json_test test/http_test \
-    fault/fault; do
+    fault/fault fault/pacing; do
     set -- "$@" -object $dir/$object
 done
 sources='http.c json.c bootstrap.c handler.c'

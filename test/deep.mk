@@ -3,40 +3,36 @@
 
 # Readers compared with references: exhaustively, and by fuzzing
 
-REFERENCES = test/fuzz/compare.c test/http_reference.c test/json_reference.c
-
 build/exhaustive/exhaustive: $(call fast,test/exhaustive.c $(REFERENCES) http.c json.c)
 	$(call link_with,$(FAST) $(LDFLAGS))
 
 exhaustive: build/exhaustive/exhaustive
 	@$<
 
+<<<<<<< HEAD
 # A TARGET.replay gives a target inputs that are known, with any compiler; a
 # TARGET.fuzzer looks for others, with libFuzzer. The target `loop` is the whole
 # runtime, its system calls replaced, and `lambda` the local Lambda.
 FUZZ_SECONDS = 60
 FUZZ_TARGETS = http chunks json base64 endpoint loop lambda
+=======
+# A TARGET.fuzzer looks for inputs that a TARGET.replay has not been given yet,
+# with libFuzzer.
+FUZZ_SECONDS = 60
+>>>>>>> 21c0691 (test: words on a simulated clock, make check, progress)
 FUZZ_HEADERS = $(wildcard *.h test/*.h test/fuzz/*.h)
 FUZZ_CC = $(eval FUZZ_CC := $(shell sh test/fuzz/compiler.sh))$(FUZZ_CC)
 FUZZED = $(FUZZ_CC) -O1 -g $(C11) -fsanitize=fuzzer,address,undefined \
     -fno-sanitize-recover=undefined
-SIMULATED = -include test/fuzz/simulated.h
-RUNTIME = bootstrap.c http.c json.c handler.c
-
-CHECKED_SIMULATED = $(CHECKED) $(SIMULATED)
 FUZZED_SIMULATED = $(FUZZED) $(SIMULATED)
-$(eval $(call objects,build/fuzz/replay,CHECKED_SIMULATED))
 $(eval $(call objects,build/fuzz/fuzzer,FUZZED_SIMULATED))
-
-build/fuzz/loop.replay: $(RUNTIME:%.c=build/fuzz/replay/%.o) \
-    $(call checked,test/fuzz/loop.c test/fuzz/replay.c $(REFERENCES))
-	$(call link_with,$(CHECKED) $(LDFLAGS))
 
 build/fuzz/loop.fuzzer: test/fuzz/loop.c $(REFERENCES) $(FUZZ_HEADERS) \
     $(RUNTIME:%.c=build/fuzz/fuzzer/%.o)
 	$(call note,LINK,$@)
 	$(Q)$(FUZZED) -o $@ $(filter %.c %.o,$^)
 
+<<<<<<< HEAD
 LAMBDA_SOURCES = $(wildcard test/lambda/*.c)
 LAMBDA_CALLS = -include test/fuzz/lambda_calls.h
 CHECKED_LAMBDA = $(CHECKED) $(LAMBDA_CALLS)
@@ -57,24 +53,12 @@ build/fuzz/%.replay: $(P)/checked/test/fuzz/%.o \
     $(call checked,test/fuzz/replay.c $(REFERENCES) http.c json.c)
 	$(call link_with,$(CHECKED) $(LDFLAGS))
 
+=======
+>>>>>>> 21c0691 (test: words on a simulated clock, make check, progress)
 build/fuzz/%.fuzzer: test/fuzz/%.c $(REFERENCES) $(FUZZ_HEADERS) http.c json.c
 	@mkdir -p $(@D)
 	$(call note,LINK,$@)
 	$(Q)$(FUZZED) -o $@ $(filter %.c,$^)
-
-# Known inputs that other tests have.
-build/fuzz/lists/%.txt: test/fuzz/lists.sh test/json-cases.txt \
-    test/http-responses.jsonl
-	@mkdir -p $(@D)
-	@sh $< $* >$@
-
-REPLAYS = $(FUZZ_TARGETS:%=build/fuzz/%.replay)
-REPLAY_LISTS = $(wildcard test/fuzz/seeds/*.txt test/fuzz/crashes/*.txt) \
-    build/fuzz/lists/http.txt build/fuzz/lists/json.txt
-
-replay: $(REPLAYS) $(REPLAY_LISTS)
-	@sh test/run.sh $(foreach t,$(FUZZ_TARGETS),\
-	    'build/fuzz/$(t).replay $(filter %/$(t).txt,$(REPLAY_LISTS))')
 
 # Not prerequisites: the compiler would be looked for by every make.
 fuzz: $(REPLAYS) $(REPLAY_LISTS)
@@ -86,7 +70,7 @@ fuzz: $(REPLAYS) $(REPLAY_LISTS)
 	    sh test/fuzz/run.sh $(FUZZ_SECONDS) $(FUZZ_TARGETS); \
 	fi
 
-.PHONY: exhaustive replay fuzz
+.PHONY: exhaustive fuzz
 
 # Against the least that the wire allows: make bench, BENCH=--quick
 BENCHED = $(PRODUCT) $(addprefix build/bench/,work floor)

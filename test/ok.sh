@@ -12,6 +12,7 @@ ok() {
         failed=$((failed + 1))
         echo "FAIL $name"
     fi
+    [ -z "$TEST_PROGRESS" ] || printf '\r    %s ' $((passed + failed)) >&3
 }
 skip() {
     skipped=$((skipped + 1))

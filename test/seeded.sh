@@ -21,7 +21,7 @@ if [ $# -eq 0 ]; then
         build/test/json_test build/test/http_test build/test/wire \
         $(for kind in plain checked; do
             echo build/test/puppet.$kind build/test/hello.$kind
-        done) build/test/bootstrap.checked build/fault/fault \
+        done) build/test/bootstrap.checked build/fault/fault build/fault/pacing \
         $(for target in http chunks json base64 endpoint loop; do
             echo build/fuzz/$target.replay
         done) build/fuzz/lists/http.txt build/fuzz/lists/json.txt; then

@@ -10,7 +10,7 @@ endif
 CHECKED = $(CC) $(CFLAGS) -O1 -g $(C11) $(SANITIZE)
 FAST = $(CC) $(CFLAGS) -O2 $(C11)
 WRAPPED = -Wl,--wrap=connect,--wrap=getsockopt,--wrap=poll,--wrap=read,--wrap=writev
-WIRE = build/test/wire -j 4 $(foreach h,puppet hello,--bin $(h)=$(2)/test/$(h).$(1))
+WIRE = build/test/wire -j 8 $(foreach h,puppet hello,--bin $(h)=$(2)/test/$(h).$(1))
 SCRIPTS = $(wildcard test/wire/*.txt) README.md
 
 $(eval $(call objects,$(P)/checked,CHECKED))
@@ -57,21 +57,64 @@ $(P)/jsoncheck: $(call fast,test/jsoncheck.c json.c)
 $(P)/httpcheck: $(call fast,test/httpcheck.c http.c)
 	$(call link_with,$(FAST) $(LDFLAGS))
 
-TESTS = $(PRODUCT) $(B)/lambda $(P)/jsoncheck $(P)/httpcheck \
-    $(addprefix $(B)/test/,lambda_test wire) \
-    $(addprefix $(A)/test/,puppet.plain hello.plain) \
-    $(addprefix $(P)/test/,json_test http_test bootstrap.checked puppet.checked \
-    hello.checked)
+# A TARGET.replay gives a fuzz target inputs that are known, with any compiler.
+# The target `loop` is the whole runtime, its system calls replaced.
+FUZZ_TARGETS = http chunks json base64 endpoint loop
+REFERENCES = test/fuzz/compare.c test/http_reference.c test/json_reference.c
+RUNTIME = bootstrap.c http.c json.c handler.c
+SIMULATED = -include test/fuzz/simulated.h
+CHECKED_SIMULATED = $(CHECKED) $(SIMULATED)
+$(eval $(call objects,build/fuzz/replay,CHECKED_SIMULATED))
+
+build/fuzz/loop.replay: $(RUNTIME:%.c=build/fuzz/replay/%.o) \
+    $(call checked,test/fuzz/loop.c test/fuzz/replay.c $(REFERENCES))
+	$(call link_with,$(CHECKED) $(LDFLAGS))
+
+build/fuzz/%.replay: $(P)/checked/test/fuzz/%.o \
+    $(call checked,test/fuzz/replay.c $(REFERENCES) http.c json.c)
+	$(call link_with,$(CHECKED) $(LDFLAGS))
+
+# Known inputs that other tests have.
+build/fuzz/lists/%.txt: test/fuzz/lists.sh test/json-cases.txt \
+    test/http-responses.jsonl
+	@mkdir -p $(@D)
+	@sh $< $* >$@
+
+REPLAYS = $(FUZZ_TARGETS:%=build/fuzz/%.replay) \
+    build/fuzz/lists/http.txt build/fuzz/lists/json.txt
+
+replay: $(REPLAYS)
+	@sh test/fuzz/replay.sh $(FUZZ_TARGETS)
+
+# What `make check` runs, for the loop of whoever edits, and what `make test`
+# adds. A compiler and make are enough for both.
+CHECKS = $(PRODUCT) $(P)/jsoncheck $(P)/httpcheck $(B)/test/wire \
+    $(addprefix $(A)/test/,puppet.plain hello.plain) $(P)/fault/pacing \
+    $(addprefix $(P)/test/,json_test http_test)
+TESTS = $(CHECKS) $(B)/lambda $(B)/test/lambda_test $(REPLAYS) \
+    $(addprefix $(P)/test/,bootstrap.checked puppet.checked hello.checked)
+
+CHECK_SUITES = 'json.c: $(P)/test/json_test' 'http.c: $(P)/test/http_test' \
+    'words at their times, on a simulated clock: $(P)/fault/pacing' \
+    'transcripts, $(PRODUCT): $(call WIRE,plain,$(A)) $(if $(HOSTED),--no-limits \
+        ,--calls README.md) ./$(PRODUCT) $(SCRIPTS)' \
+    'by hand, $(PRODUCT): sh test/by-hand.sh ./$(PRODUCT) $(A)/test/puppet.plain'
+TEST_SUITES = $(CHECK_SUITES) \
+    'inputs that fuzzers found: sh test/fuzz/replay.sh $(FUZZ_TARGETS)' \
+    'transcripts, sanitizers: $(call WIRE,checked,$(P)) --no-limits \
+        $(P)/test/bootstrap.checked $(SCRIPTS)' \
+    'by hand, sanitizers: sh test/by-hand.sh $(P)/test/bootstrap.checked \
+        $(P)/test/puppet.checked' \
+    'the local Lambda: build/test/lambda_test build/lambda' \
+    'the build: sh test/build.sh $(PRODUCT)'
+
+check: $(CHECKS)
+	@echo 'This takes half a minute on two cores.'
+	@sh test/run.sh $(CHECK_SUITES)
 
 test: $(TESTS)
-	@sh test/run.sh build/test/json_test build/test/http_test \
-	    '$(call WIRE,plain,$(A)) $(if $(HOSTED),--no-limits,--calls README.md) ./$(PRODUCT) $(SCRIPTS)' \
-	    'make -s replay' \
-	    '$(call WIRE,checked,$(P)) --no-limits build/test/bootstrap.checked $(SCRIPTS)' \
-	    'sh test/by-hand.sh ./$(PRODUCT) $(A)/test/puppet.plain' \
-	    'sh test/by-hand.sh build/test/bootstrap.checked build/test/puppet.checked' \
-	    'build/test/lambda_test build/lambda' \
-	    'sh test/build.sh $(PRODUCT)'
+	@echo 'This takes about two minutes on two cores; `make check`, half a minute.'
+	@sh test/run.sh $(TEST_SUITES)
 
 $(P)/test/hello.zip: $(A)/test/hello.plain
 	@$(PACK) zip $@ $<
@@ -81,4 +124,4 @@ size: $(ZIP) $(P)/test/hello.zip
 	@CC='$(CC)' sh test/size.sh $(PACKED) $(P)/test/stripped $(ZIP) $(P)/test/hello.zip \
 	    $(BUDGET_$(PROCESSOR))
 
-.PHONY: test size
+.PHONY: replay check test size

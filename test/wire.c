@@ -147,7 +147,6 @@
 #define CALLS_MAX     16   /* system calls that --calls allows */
 #define NUMBER_MAX    1024 /* above all numbers of system calls */
 #define TRACED_MAX    1000 /* calls of a process, for --calls: they are slow */
-#define WAITING_MAX   64   /* finished cases that wait for an earlier one */
 
 /* How a case ended: the exit status of its process. */
 enum verdict { PASSED, FAILED, SKIPPED, AGAIN, BROKEN };
@@ -173,7 +172,8 @@ struct scene {
     size_t first, last;
     pid_t pid; /* of the process that plays it; 0 when it has ended */
     int status;
-    FILE *report, *record;
+    FILE *report, *record; /* while it is played */
+    char *said, *recorded; /* and what was in them */
 };
 
 static struct {
@@ -524,8 +524,9 @@ static _Noreturn void failed(void)
 
 static _Noreturn void skip(const char *why)
 {
-    title("skip");
-    fprintf(play.scene->report, "  %s\n", why);
+    if (option.verbose)
+        title("skip");
+    fprintf(play.scene->report, "%s\n", why);
     finish(SKIPPED);
 }
 
@@ -2027,16 +2028,22 @@ static _Noreturn void play_scene(const struct scene *scene)
  * All cases
  */
 
-static void copy_and_close(FILE *from, FILE *to)
+/* What was written to a file, which is closed: cases that wait for an earlier
+ * one shall not use descriptors up. */
+static char *take(FILE *f)
 {
-    int c;
+    char *text = NULL;
+    size_t room = 0;
 
-    if (!from)
-        return;
-    rewind(from);
-    while ((c = getc(from)) != EOF)
-        putc(c, to);
-    fclose(from);
+    if (!f)
+        return NULL;
+    rewind(f);
+    if (getdelim(&text, &room, '\0', f) < 0) {
+        free(text);
+        text = NULL;
+    }
+    fclose(f);
+    return text;
 }
 
 static void start_scene(struct scene *scene)
@@ -2062,7 +2069,46 @@ static void wait_for_any(void)
         if (pid > 0 && scenes[i].pid == pid) {
             scenes[i].pid = 0;
             scenes[i].status = WIFEXITED(status) ? WEXITSTATUS(status) : BROKEN;
+            scenes[i].said = take(scenes[i].report);
+            scenes[i].recorded = take(scenes[i].record);
         }
+}
+
+static void report(struct scene *s)
+{
+    if (s->status == BROKEN)
+        printf("FAIL %s: the player of this case died\n", s->name);
+    if (s->said && (s->status != SKIPPED || option.verbose))
+        fputs(s->said, stdout);
+    if (s->recorded)
+        fprintf(option.record, "%s\n", s->recorded);
+    free(s->recorded);
+}
+
+/* A line for each reason. */
+static void report_skipped(void)
+{
+    for (size_t i = 0; i < scene_count; i++) {
+        const char *why = scenes[i].said;
+        size_t n = 0;
+
+        if (scenes[i].status != SKIPPED || !why)
+            continue;
+        for (size_t j = i; j < scene_count; j++)
+            if (scenes[j].status == SKIPPED && scenes[j].said &&
+                !strcmp(scenes[j].said, why)) {
+                scenes[j].status = PASSED; /* is told */
+                n++;
+            }
+        printf("%zu skipped: %s", n, why);
+    }
+}
+
+/* For who watches: see test/run.sh. */
+static void show_progress(size_t done)
+{
+    if (getenv("TEST_PROGRESS"))
+        dprintf(3, "\r    %zu of %zu ", done, scene_count);
 }
 
 /* Plays all, `jobs` at a time, and reports them in their order. */
@@ -2072,26 +2118,20 @@ static int play_all(void)
     size_t next = 0, running = 0;
 
     for (size_t done = 0; done < scene_count;) {
-        struct scene *first = &scenes[done];
-
-        if (done < next && first->pid == 0) {
-            if (first->status == BROKEN)
-                printf("FAIL %s: the player of this case died\n", first->name);
-            copy_and_close(first->report, stdout);
-            if (first->record && ftell(first->record) > 0)
-                putc('\n', first->record);
-            copy_and_close(first->record, option.record);
-            count[first->status]++;
-            done++;
-        } else if (next < scene_count && running < option.jobs &&
-                   next - done < WAITING_MAX) {
+        if (done < next && scenes[done].pid == 0) {
+            report(&scenes[done]);
+            count[scenes[done++].status]++;
+        } else if (next < scene_count && running < option.jobs) {
             start_scene(&scenes[next++]);
             running++;
         } else {
             wait_for_any();
             running--;
+            show_progress(next - running);
         }
     }
+    if (!option.verbose)
+        report_skipped();
     if (allowed.made)
         count[compare_calls()]++;
     count[FAILED] += count[BROKEN];

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
@@ -41,7 +42,8 @@ static struct {
     struct fault fault;
     struct peer peer;
     struct result *result;
-    int64_t now_ns, begin_ns, fault_ns;
+    int64_t now_ns, begin_ns, fault_ns, event_ns;
+    void (*on_term)(int);
     int storm;
     /* -1: closed; CONNECTIONS_MAX: no socket, or not a connected one. */
     int descriptor[DESCRIPTORS_MAX];
@@ -136,9 +138,11 @@ static int faulty(enum call call, int fd)
         return 0;
     if (k.fault.code == EINTR && k.storm++ == STORM)
         k.fault.stuck = 0;
+    if (k.fault.code == TERMINATED && k.on_term)
+        k.on_term(SIGTERM);
     if (k.fault.code > 0)
         errno = k.fault.code;
-    return k.fault.code;
+    return k.fault.code == TERMINATED ? 0 : k.fault.code;
 }
 
 static int new_descriptor(int low)
@@ -161,8 +165,12 @@ static int readable(const struct connection *c)
 WRAPPED(int, sigaction, int signal, const struct sigaction *new,
         struct sigaction *old)
 {
-    (void)signal, (void)new, (void)old;
-    return faulty(SIGACTION, -1) ? -1 : 0;
+    (void)old;
+    if (faulty(SIGACTION, -1))
+        return -1;
+    if (signal == SIGTERM)
+        k.on_term = new->sa_handler;
+    return 0;
 }
 
 WRAPPED(int, socket, int domain, int type, int protocol)
@@ -300,6 +308,10 @@ WRAPPED(ssize_t, read, int fd, void *to, size_t size)
         n = 1;
     memcpy(to, c->answer.bytes + c->sent, n);
     peer_sent(&k.peer, state(fd), n);
+    if (c->asking) {
+        k.event_ns = k.now_ns;
+        k.result->writes = 0;
+    }
     return (ssize_t)n;
 }
 
@@ -307,6 +319,7 @@ WRAPPED(ssize_t, writev, int fd, const struct iovec *v, int count)
 {
     int code = faulty(WRITEV, fd);
     struct connection *c = connection(fd);
+    struct result *r = k.result;
     int i = state(fd);
     ssize_t total = 0;
 
@@ -318,6 +331,10 @@ WRAPPED(ssize_t, writev, int fd, const struct iovec *v, int count)
         errno = EPIPE;
         return -1;
     }
+    if (r->writes < WRITES_MAX)
+        r->write_ms[r->writes++] = (long)((k.now_ns - k.event_ns) / 1000000);
+    if (k.peer.given || k.peer.begun)
+        pass(k.plan->write_ms * INT64_C(1000000));
     while (count > 0 && v->iov_len == 0) {
         count--;
         v++;
@@ -376,6 +393,8 @@ WRAPPED(int, nanosleep, const struct timespec *wanted, struct timespec *left)
 
     if (code)
         ns /= 2;
+    if (k.result->used[NANOSLEEP] == k.plan->oversleeps)
+        ns += k.plan->longer_ms * INT64_C(1000000);
     pass(ns);
     if (code && left) {
         left->tv_sec = (time_t)(ns / 1000000000);
@@ -392,7 +411,7 @@ WRAPPED(int, clock_gettime, clockid_t clock, struct timespec *t)
         return -1;
     pass(1000);
     if (clock == CLOCK_REALTIME)
-        ns += INT64_C(1735481234) * 1000000000;
+        ns += BEGIN_MS * INT64_C(1000000) - HOUR_NS;
     if (clock == CLOCK_REALTIME && k.plan->clock_jumps)
         ns += (k.result->used[CLOCK_GETTIME] % 3 - INT64_C(1)) * 24 * HOUR_NS;
     t->tv_sec = (time_t)(ns / 1000000000);
@@ -409,6 +428,7 @@ static void play(const struct plan *plan, struct fault fault)
 {
     static char name[] = "bootstrap";
     char *argv[] = {name, NULL};
+    const struct rlimit loop = {60, 60}; /* seconds */
     char api[32];
 
     k.plan = plan;
@@ -421,7 +441,7 @@ static void play(const struct plan *plan, struct fault fault)
     peer_start(&k.peer, plan, PEER_PORT);
     snprintf(api, sizeof api, "127.0.0.1:%d", PEER_PORT);
     setenv("AWS_LAMBDA_RUNTIME_API", api, 1);
-    (void)alarm(20); /* a loop without a system call */
+    (void)setrlimit(RLIMIT_CPU, &loop); /* without a system call */
     __wrap__exit(__real_main(1, argv));
 }
 

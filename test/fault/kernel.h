@@ -34,6 +34,13 @@ enum call {
  * with an error in the socket. */
 #define SHORT(bytes)  (-1 - (bytes))
 #define LATER(number) (1000 + (number))
+/* Nothing fails, and SIGTERM comes. */
+#define TERMINATED (-100)
+
+enum { WRITES_MAX = 16 };
+
+/* Of the wall clock, when a run begins. */
+#define BEGIN_MS (1735481234000 + 3600000)
 
 struct fault {
     unsigned long n; /* the call of the run that fails, from 1; 0: none */
@@ -63,7 +70,9 @@ struct result {
     int reports;     /* lines with the handler's own error */
     int lines_before;
     int connections, answered, lost;
-    long elapsed_ms; /* from the fault on */
+    long elapsed_ms;           /* from the fault on */
+    long write_ms[WRITES_MAX]; /* when each was made after the last event */
+    int writes;
     unsigned used[CALLS];
     char log[2048];
     char why[256]; /* of WRONG */

@@ -7,34 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What is not a literal byte in the text of a request. */
-#define SIZE "\001" /* of the chunk's data, in hexadecimal */
-#define END  "\002" /* of that data; no byte */
-#define TIME "\003" /* seconds, a point and two digits */
-#define PORT "\004"
-#define NULS "\005" /* the eight NULs behind a prelude */
-
-#define CHUNK(data) SIZE "\r\n" data END "\r\n"
-#define FIELDS(path)                    \
-    path " HTTP/1.1\r\n"                \
-         "Host: 127.0.0.1:" PORT "\r\n" \
-         "User-Agent: rawstream/" RAWSTREAM_VERSION "\r\n"
-#define INVOCATION "/2018-06-01/runtime/invocation/"
-#define RESPONSE(id, type, chunks)                         \
-    FIELDS("POST " INVOCATION id "/response")              \
-    "Content-Type: " type "\r\n"                           \
-    "Lambda-Runtime-Function-Response-Mode: streaming\r\n" \
-    "Transfer-Encoding: chunked\r\n"                       \
-    "Trailer: Lambda-Runtime-Function-Error-Type, "        \
-    "Lambda-Runtime-Function-Error-Body\r\n"               \
-    "Lambda-Runtime-Invocation-Id: of-" id "\r\n\r\n" chunks "0\r\n\r\n"
-#define STAMP ",\"timestamp\":" TIME "}\n"
-
 static const char ask[] = FIELDS("GET " INVOCATION "next") "\r\n";
 
-static const struct {
-    const char *id, *event, *request;
-} events[EVENTS] = {
+static const struct exchange events[EVENTS] = {
     {"direct", "{\"delay\":0.02,\"sentence\":\"one two\"}",
      RESPONSE(
          "direct", "application/x-ndjson",
@@ -65,6 +40,11 @@ static const struct {
                              "\"errorType\":\"Function.InvalidEvent\","
                              "\"stackTrace\":[]}"}};
 
+static const struct exchange *exchange(const struct plan *plan, int event)
+{
+    return plan->only ? plan->only : &events[event];
+}
+
 void peer_wrong(struct peer *p, const char *format, ...)
 {
     va_list list;
@@ -81,6 +61,7 @@ void peer_start(struct peer *p, const struct plan *plan, unsigned port)
     memset(p, 0, sizeof *p);
     p->plan = plan;
     p->port = port;
+    p->event = plan->only ? EVENTS - 1 : 0;
 }
 
 int peer_open(struct peer *p)
@@ -182,14 +163,16 @@ static struct answer compose(const struct plan *plan, const char *status,
 
 struct answer peer_event(const struct plan *plan, int event)
 {
+    const struct exchange *e = exchange(plan, event);
     char fields[256];
 
     snprintf(fields, sizeof fields,
              "Lambda-Runtime-Aws-Request-Id: %s\r\n"
              "Lambda-Runtime-Invocation-Id: of-%s\r\n"
-             "Lambda-Runtime-Deadline-Ms: 4102444800000\r\n",
-             events[event].id, events[event].id);
-    return compose(plan, "200 OK", fields, events[event].event);
+             "Lambda-Runtime-Deadline-Ms: %lld\r\n",
+             e->id, e->id,
+             plan->deadline_ms ? plan->deadline_ms : 4102444800000);
+    return compose(plan, "200 OK", fields, e->event);
 }
 
 struct answer peer_reply(const struct plan *plan)
@@ -274,12 +257,13 @@ static size_t request(struct peer *p, struct connection *c)
         peer_wrong(p, "instead of a response: %.60s", got);
         return 0;
     }
-    n = compare(p, post ? events[p->event].request : ask, got, length);
+    n = compare(p, post ? exchange(p->plan, p->event)->request : ask, got,
+                length);
     if (n < 0) {
         got += -1 - n;
         peer_wrong(p, "byte %ld of %s %s: %.40s", -1 - n,
                    post ? "the response to" : "GET /next",
-                   post ? events[p->event].id : "", got);
+                   post ? exchange(p->plan, p->event)->id : "", got);
         return 0;
     }
     c->asking = !post;

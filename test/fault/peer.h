@@ -14,9 +14,40 @@
 #ifndef PEER_H
 #define PEER_H
 
+#include "http.h"
+
 #include <stddef.h>
 
 enum { EVENTS = 3, CONNECTIONS_MAX = 64, RECEIVED_MAX = 4096 };
+
+/* What is not a literal byte in the text of a request. */
+#define SIZE "\001" /* of the chunk's data, in hexadecimal */
+#define END  "\002" /* of that data; no byte */
+#define TIME "\003" /* seconds, a point and two digits */
+#define PORT "\004"
+#define NULS "\005" /* the eight NULs behind a prelude */
+
+#define CHUNK(data) SIZE "\r\n" data END "\r\n"
+#define FIELDS(path)                    \
+    path " HTTP/1.1\r\n"                \
+         "Host: 127.0.0.1:" PORT "\r\n" \
+         "User-Agent: rawstream/" RAWSTREAM_VERSION "\r\n"
+#define INVOCATION                 "/2018-06-01/runtime/invocation/"
+#define RESPONSE(id, type, chunks) RESPONSE_AND(id, type, chunks, "0\r\n\r\n")
+#define RESPONSE_AND(id, type, chunks, end)                \
+    FIELDS("POST " INVOCATION id "/response")              \
+    "Content-Type: " type "\r\n"                           \
+    "Lambda-Runtime-Function-Response-Mode: streaming\r\n" \
+    "Transfer-Encoding: chunked\r\n"                       \
+    "Trailer: Lambda-Runtime-Function-Error-Type, "        \
+    "Lambda-Runtime-Function-Error-Body\r\n"               \
+    "Lambda-Runtime-Invocation-Id: of-" id "\r\n\r\n" chunks end
+#define STAMP ",\"timestamp\":" TIME "}\n"
+
+/* An event, and the request that must come of it. */
+struct exchange {
+    const char *id, *event, *request;
+};
 
 /* What follows the last byte of an answer. */
 enum then { KEEP, FIN, RST };
@@ -41,6 +72,11 @@ struct plan {
     int interrupted;  /* so is every connect() */
     int clock_jumps;  /* the wall clock, by a day at each look */
     int final_status; /* answers the request after the last event; 0: none */
+    const struct exchange *only; /* instead of the three events */
+    long long deadline_ms;       /* of each event; 0: far away */
+    long write_ms;               /* that each write of a response takes */
+    unsigned oversleeps;         /* which sleep takes longer; 0: none */
+    long longer_ms;
     /* Given once instead of the answer to /next, or the reply, of an event. */
     int attacked; /* which event, or -1 */
     int on_reply;

@@ -11,6 +11,7 @@
 #include "test/fuzz/fuzz.h"
 
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -70,13 +71,14 @@ static void unpack(const char *directory, int n, const char *bytes,
 static int run(const char *bytes, size_t length)
 {
     char *copy = memcpy(fuzz_memory(length), bytes, length);
+    const struct rlimit loop = {60, 60}; /* seconds of CPU time */
     int status = 1;
     pid_t child;
 
     fflush(stdout);
     child = fork();
     if (child == 0) {
-        alarm(60);
+        (void)setrlimit(RLIMIT_CPU, &loop);
         LLVMFuzzerTestOneInput((const uint8_t *)copy, length);
         fflush(stdout);
         _exit(0);
