@@ -9,17 +9,9 @@ build/exhaustive/exhaustive: $(call fast,test/exhaustive.c $(REFERENCES) http.c 
 exhaustive: build/exhaustive/exhaustive
 	@$<
 
-<<<<<<< HEAD
-# A TARGET.replay gives a target inputs that are known, with any compiler; a
-# TARGET.fuzzer looks for others, with libFuzzer. The target `loop` is the whole
-# runtime, its system calls replaced, and `lambda` the local Lambda.
-FUZZ_SECONDS = 60
-FUZZ_TARGETS = http chunks json base64 endpoint loop lambda
-=======
 # A TARGET.fuzzer looks for inputs that a TARGET.replay has not been given yet,
 # with libFuzzer.
 FUZZ_SECONDS = 60
->>>>>>> 21c0691 (test: words on a simulated clock, make check, progress)
 FUZZ_HEADERS = $(wildcard *.h test/*.h test/fuzz/*.h)
 FUZZ_CC = $(eval FUZZ_CC := $(shell sh test/fuzz/compiler.sh))$(FUZZ_CC)
 FUZZED = $(FUZZ_CC) -O1 -g $(C11) -fsanitize=fuzzer,address,undefined \
@@ -32,29 +24,14 @@ build/fuzz/loop.fuzzer: test/fuzz/loop.c $(REFERENCES) $(FUZZ_HEADERS) \
 	$(call note,LINK,$@)
 	$(Q)$(FUZZED) -o $@ $(filter %.c %.o,$^)
 
-<<<<<<< HEAD
-LAMBDA_SOURCES = $(wildcard test/lambda/*.c)
-LAMBDA_CALLS = -include test/fuzz/lambda_calls.h
-CHECKED_LAMBDA = $(CHECKED) $(LAMBDA_CALLS)
 FUZZED_LAMBDA = $(FUZZED) $(LAMBDA_CALLS)
-$(eval $(call objects,build/fuzz/lambda-replay,CHECKED_LAMBDA))
 $(eval $(call objects,build/fuzz/lambda-fuzzer,FUZZED_LAMBDA))
-
-build/fuzz/lambda.replay: $(LAMBDA_SOURCES:%.c=build/fuzz/lambda-replay/%.o) \
-    $(call checked,test/fuzz/lambda.c test/fuzz/replay.c test/http_reference.c)
-	$(call link_with,$(CHECKED) $(LDFLAGS))
 
 build/fuzz/lambda.fuzzer: test/fuzz/lambda.c test/http_reference.c \
     $(FUZZ_HEADERS) $(LAMBDA_SOURCES:%.c=build/fuzz/lambda-fuzzer/%.o)
 	$(call note,LINK,$@)
 	$(Q)$(FUZZED) -o $@ $(filter %.c %.o,$^)
 
-build/fuzz/%.replay: $(P)/checked/test/fuzz/%.o \
-    $(call checked,test/fuzz/replay.c $(REFERENCES) http.c json.c)
-	$(call link_with,$(CHECKED) $(LDFLAGS))
-
-=======
->>>>>>> 21c0691 (test: words on a simulated clock, make check, progress)
 build/fuzz/%.fuzzer: test/fuzz/%.c $(REFERENCES) $(FUZZ_HEADERS) http.c json.c
 	@mkdir -p $(@D)
 	$(call note,LINK,$@)

@@ -58,8 +58,9 @@ $(P)/httpcheck: $(call fast,test/httpcheck.c http.c)
 	$(call link_with,$(FAST) $(LDFLAGS))
 
 # A TARGET.replay gives a fuzz target inputs that are known, with any compiler.
-# The target `loop` is the whole runtime, its system calls replaced.
-FUZZ_TARGETS = http chunks json base64 endpoint loop
+# The target `loop` is the whole runtime, its system calls replaced, and `lambda`
+# the local Lambda.
+FUZZ_TARGETS = http chunks json base64 endpoint loop lambda
 REFERENCES = test/fuzz/compare.c test/http_reference.c test/json_reference.c
 RUNTIME = bootstrap.c http.c json.c handler.c
 SIMULATED = -include test/fuzz/simulated.h
@@ -68,6 +69,15 @@ $(eval $(call objects,build/fuzz/replay,CHECKED_SIMULATED))
 
 build/fuzz/loop.replay: $(RUNTIME:%.c=build/fuzz/replay/%.o) \
     $(call checked,test/fuzz/loop.c test/fuzz/replay.c $(REFERENCES))
+	$(call link_with,$(CHECKED) $(LDFLAGS))
+
+LAMBDA_SOURCES = $(wildcard test/lambda/*.c)
+LAMBDA_CALLS = -include test/fuzz/lambda_calls.h
+CHECKED_LAMBDA = $(CHECKED) $(LAMBDA_CALLS)
+$(eval $(call objects,build/fuzz/lambda-replay,CHECKED_LAMBDA))
+
+build/fuzz/lambda.replay: $(LAMBDA_SOURCES:%.c=build/fuzz/lambda-replay/%.o) \
+    $(call checked,test/fuzz/lambda.c test/fuzz/replay.c test/http_reference.c)
 	$(call link_with,$(CHECKED) $(LDFLAGS))
 
 build/fuzz/%.replay: $(P)/checked/test/fuzz/%.o \
