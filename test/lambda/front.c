@@ -1,6 +1,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include "client.h"
 
+#include "cors.h"
 #include "host.h"
 #include "log.h"
 #include "pool.h"
@@ -41,6 +42,9 @@ void client_reply(struct client *c, int status, const char *fields,
 
     buf_format(out, "HTTP/1.1 %d %s\r\n", status, status_reason(status));
     add_date(out);
+    if (c->route == ROUTE_URL) {
+        cors_add(out, settings, h);
+    }
     buf_text(out, fields);
     if (status != 204) {
         buf_format(out, "Content-Length: %zu\r\n", body.size);
@@ -227,6 +231,12 @@ struct invocation *client_invocation(struct client *c, bool waits)
 static void start_url(struct client *c)
 {
     struct invocation *i;
+
+    if (cors_is_preflight(settings, &c->conn.reader.head)) {
+        client_reply(c, 200, "", slice_of(""));
+        client_done(c, true);
+        return;
+    }
 
     c->caller.ops = &url_ops;
     i = client_invocation(c, true);

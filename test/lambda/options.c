@@ -1,6 +1,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include "options.h"
 
+#include "message.h"
 #include "name.h"
 
 #include <stdio.h>
@@ -44,6 +45,14 @@ static const char help[] =
     "                        under .localhost and names without a dot are\n"
     "                        answered, so that no page of another site can\n"
     "                        reach the function. May be repeated.\n"
+    "  --cors ORIGIN         the Cors settings of a Function URL: pages of "
+    "these\n"
+    "  --cors-methods LIST   origins (a list with commas; *: all) may read "
+    "the\n"
+    "  --cors-headers LIST   answers. A preflight is answered without the\n"
+    "  --cors-credentials    function, whose own headers of this kind are\n"
+    "                        replaced. Without the LISTs only simple requests\n"
+    "                        pass.\n"
     "  --throttle            a streamed response's bandwidth as in Lambda:\n"
     "                        6 MiB at once, then 2 MiB a second\n"
     "  --wire[=FILE]         an annotated transcript of every byte of the\n"
@@ -255,6 +264,40 @@ static void set_allow_host(const char *value)
     buf_format(&settings.allowed_hosts, "%s%c", value, 0);
 }
 
+/* It goes into heads of answers as it is. */
+static const char *field_value(const char *option, const char *value)
+{
+    struct buf format = {0};
+
+    if (value[0] == '\0' || !is_field_value(slice_of(value))) {
+        buf_format(&format, "%s needs one line of text, not \"%%s\"%c", option,
+                   0);
+        refuse((char *)format.data, value);
+    }
+    return value;
+}
+
+static void set_cors(const char *value)
+{
+    settings.cors_origins = field_value("--cors", value);
+}
+
+static void set_cors_methods(const char *value)
+{
+    settings.cors_methods = field_value("--cors-methods", value);
+}
+
+static void set_cors_headers(const char *value)
+{
+    settings.cors_headers = field_value("--cors-headers", value);
+}
+
+static void set_cors_credentials(const char *value)
+{
+    (void)value;
+    settings.cors_credentials = true;
+}
+
 static void set_throttle(const char *value)
 {
     (void)value;
@@ -294,6 +337,10 @@ static const struct option {
     {"--max-concurrency", set_max_concurrency, VALUE},
     {"--function-name", set_function_name, VALUE},
     {"--allow-host", set_allow_host, VALUE},
+    {"--cors", set_cors, VALUE},
+    {"--cors-methods", set_cors_methods, VALUE},
+    {"--cors-headers", set_cors_headers, VALUE},
+    {"--cors-credentials", set_cors_credentials, FLAG},
     {"--throttle", set_throttle, FLAG},
     {"--wire", set_wire, EITHER},
     {"--env", set_env, VALUE},
@@ -348,6 +395,17 @@ const struct settings *read_arguments(int argc, char **argv)
         refuse("%s is missing", "-- BOOTSTRAP");
     }
     settings.arguments = argv + i + 1;
+    if (settings.cors_origins == NULL &&
+        (settings.cors_methods != NULL || settings.cors_headers != NULL ||
+         settings.cors_credentials)) {
+        refuse("%s is missing beside the other --cors- options",
+               "--cors ORIGIN");
+    }
+    if (settings.cors_credentials && strcmp(settings.cors_origins, "*") == 0) {
+        refuse("--cors-credentials needs origins by name: with \"%s\" no "
+               "browser sends any",
+               "*");
+    }
     if (settings.invoke != NULL && !api_given) {
         settings.api_port = 0;
     }

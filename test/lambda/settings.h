@@ -16,6 +16,9 @@ struct settings {
     unsigned
         max_concurrency; /* invocations of one sandbox; 0: one, on demand */
     bool throttle;
+    const char *cors_origins; /* "*", or a list; NULL: no --cors */
+    const char *cors_methods, *cors_headers;
+    bool cors_credentials;
     struct buf allowed_hosts;  /* names, each with its NUL */
     const char *function_name; /* NULL: any name is the function's */
     long memory_mb;

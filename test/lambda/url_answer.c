@@ -1,6 +1,7 @@
 /* The answer of a Function URL in RESPONSE_STREAM mode. */
 #include "client.h"
 
+#include "cors.h"
 #include "log.h"
 
 #include <stdlib.h>
@@ -59,7 +60,9 @@ static void send_head(struct client *c)
         buf_format(out, "Content-Type: %s\r\n",
                    given ? c->content_type : "application/octet-stream");
     }
+    cors_filter(&c->fields, c->settings);
     buf_add_slice(out, buf_slice(&c->fields));
+    cors_add(out, c->settings, h);
     buf_format(out, "x-amzn-RequestId: %s\r\n", c->id);
     c->bodyless = empty || slice_is(h->method, "HEAD");
     if (h->minor == 0) {

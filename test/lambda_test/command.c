@@ -194,6 +194,8 @@ static void test_command_line(void)
     expect_usage("a variable that an option sets",
                  "--env=AWS_LAMBDA_RUNTIME_API=1", NULL, 2,
                  "lambda: --env AWS_LAMBDA_RUNTIME_API: --runtime-api sets ~");
+    expect_usage("--cors-methods alone", "--cors-methods=GET", NULL, 2,
+                 "lambda: --cors ORIGIN is missing ~");
     expect_usage("a missing value", "--env", NULL, 2, "lambda: ~\nusage: ~");
     start(&l, "good", PORTS, END);
     if (is_up(&l)) {

@@ -226,6 +226,10 @@ static const struct {
     WITH_PRELUDE("prelude-short", "{\"statusCode\":200}\0\0\0body body"),
     WITH_PRELUDE("prelude-no-json", "{\"statusCode\":200,}" NULS "body"),
     WITH_PRELUDE("prelude-status", "{\"statusCode\":600}" NULS "body"),
+    WITH_PRELUDE("prelude-cors",
+                 "{\"headers\":{\"Access-Control-Allow-Origin\":\"*\","
+                 "\"X-A\":\"a\",\"access-control-max-age\":\"1\"}}" NULS
+                 "body"),
     WITH_PRELUDE("prelude-none", "{\"statusCode\":200}"),
     WITH_PRELUDE("prelude-loose",
                  "{\"statusCode\":\"451\",\"headers\":{\"X-N\":-1.5e3,"
