@@ -158,6 +158,9 @@ void conn_pump(struct conn *c)
            dispatch(c)) {
     }
     c->pumping = false;
+    if (c->fd >= 0 && c->ops->pumped != NULL) {
+        c->ops->pumped(c);
+    }
     tell_left(c);
     update(c);
 }

@@ -18,6 +18,7 @@ struct conn_ops {
     void (*head)(struct conn *);
     void (*data)(struct conn *, struct slice data);
     void (*end)(struct conn *);
+    void (*pumped)(struct conn *);  /* no more for now; may be NULL */
     void (*bad)(struct conn *);     /* the reader says what */
     size_t (*room)(struct conn *);  /* for body data, now */
     void (*eof)(struct conn *);     /* all that came has been taken */

@@ -230,6 +230,13 @@ void invocation_finish(struct invocation *i, long memory_kib)
     }
 }
 
+void invocation_flush(struct invocation *i)
+{
+    if (i->caller != NULL && !i->answered && i->caller->ops->flush != NULL) {
+        i->caller->ops->flush(i->caller);
+    }
+}
+
 void invocation_resume(struct invocation *i)
 {
     if (i != NULL && !i->answered) {

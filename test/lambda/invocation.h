@@ -28,6 +28,7 @@ struct caller_ops {
     /* Failure is NULL on success. It may come without begin(). */
     void (*end)(struct caller *, const struct failure *failure);
     size_t (*room)(struct caller *);
+    void (*flush)(struct caller *);                 /* may be NULL */
     void (*finished)(struct caller *, bool failed); /* may be NULL */
 };
 
@@ -82,6 +83,9 @@ void invocation_fail(struct invocation *i, const char *type, const char *format,
 void invocation_discard(struct invocation *i);
 /* Writes the REPORT line and frees it. */
 void invocation_finish(struct invocation *i, long memory_kib);
+/* What the caller got is all for now: it sends it. Pieces that arrive together
+ * leave together. */
+void invocation_flush(struct invocation *i);
 /* The caller has room again. */
 void invocation_resume(struct invocation *i);
 

@@ -94,7 +94,11 @@ static void stream_data(struct caller *caller, struct slice data)
         stream_head(c);
     }
     send_event(c, "PayloadChunk", "application/octet-stream", data);
-    conn_flush(&c->conn);
+}
+
+static void stream_flush(struct caller *caller)
+{
+    conn_flush(&of(caller)->conn);
 }
 
 static void stream_end(struct caller *caller, const struct failure *failure)
@@ -154,7 +158,8 @@ const struct caller_ops stream_ops = {.streams = true,
                                       .begin = stream_begin,
                                       .data = stream_data,
                                       .end = stream_end,
-                                      .room = on_room};
+                                      .room = on_room,
+                                      .flush = stream_flush};
 
 const struct caller_ops invoke_ops = {
     .begin = stream_begin, .data = invoke_data, .end = invoke_end};

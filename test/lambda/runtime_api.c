@@ -573,6 +573,15 @@ static size_t on_room(struct conn *c)
     return SIZE_MAX;
 }
 
+static void on_pumped(struct conn *c)
+{
+    struct api_conn *a = of(c);
+
+    if (a->job == JOB_RESPONSE && a->invocation != NULL) {
+        invocation_flush(a->invocation);
+    }
+}
+
 /* While it waits for an event nothing is parsed; a connection that is gone
  * must not stay for that reason. */
 static void on_lost(struct conn *c)
@@ -600,6 +609,7 @@ static void on_closed(struct conn *c)
 static const struct conn_ops ops = {.head = on_head,
                                     .data = on_data,
                                     .end = on_end,
+                                    .pumped = on_pumped,
                                     .bad = on_bad,
                                     .room = on_room,
                                     .eof = on_eof,

@@ -93,7 +93,6 @@ static void send_body(struct client *c, struct slice data)
             add_chunk(&c->conn.out, data);
         }
     }
-    conn_flush(&c->conn);
 }
 
 /* What a client gets of a function that failed before its first byte. */
@@ -225,8 +224,14 @@ static size_t on_room(struct caller *caller)
     return client_room(of(caller));
 }
 
+static void on_flush(struct caller *caller)
+{
+    conn_flush(&of(caller)->conn);
+}
+
 const struct caller_ops url_ops = {.streams = true,
                                    .begin = begin,
                                    .data = on_data,
                                    .end = on_end,
-                                   .room = on_room};
+                                   .room = on_room,
+                                   .flush = on_flush};
