@@ -23,7 +23,8 @@
 #include "test/fuzz/fuzz.h"
 #include "test/http_reference.h"
 #include "test/lambda/client.h"
-#include "test/lambda/sandbox.h"
+#include "test/lambda/pool.h"
+#include "test/lambda/settings.h"
 #include "test/lambda/wire.h"
 
 #include <dirent.h>
