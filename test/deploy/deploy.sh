@@ -18,8 +18,9 @@ TAG=rawstream-deploy # a role that has it was made here
 RUNTIME=provided.al2023
 OPEN_URL=lambda:InvokeFunctionUrl RUN_FUNCTION=lambda:InvokeFunction
 LOGS=iam::aws:policy/service-role/AWSLambdaBasicExecutionRole
-TRUST='{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", '\
-'"Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}]}'
+TRUST='{"Version": "2012-10-17", "Statement": [{'\
+'"Effect": "Allow", "Action": "sts:AssumeRole", '\
+'"Principal": {"Service": "lambda.amazonaws.com"}}]}'
 
 set -fu
 export AWS_PAGER=
@@ -155,8 +156,8 @@ look_policy() {
     policy=$(printf %s "$out" | tr -d ' \n')
 }
 
-# public ACTION: the ids of the statements by which everybody with the URL may do
-# it: `*` is allowed to, and no key of AWS's own (aws:SourceArn) narrows that.
+# public ACTION: the ids of the statements by which everybody with the URL may
+# do it: `*` is allowed to, and no key of AWS's own (aws:SourceArn) narrows that.
 public() {
     printf '%s\n' "$policy" | awk -v action="\"Action\":\"$1\"" '{
         n = split($0, statement, /[{]"Sid":"/)
@@ -184,8 +185,8 @@ look_role() {
 # deploy
 
 ask() {
-    say "AUTH=NONE makes $FUNCTION public: anybody who has its URL can run it," \
-        'and the owner of this AWS account pays.'
+    say "AUTH=NONE makes $FUNCTION public: anybody who has its URL can run" \
+        'it, and the owner of this AWS account pays.'
     [ "$YES" != 1 ] && [ -z "$DRY_RUN" ] || return 0
     [ -t 0 ] || fail 'nobody is here to be asked; YES=1 says yes'
     printf 'Go on? [y/N] ' >&2
@@ -208,7 +209,7 @@ put_role() {
         did "role $role_name: created"
         tagged=1
         look_role
-        [ -z "$DRY_RUN" ] || role="arn:aws:iam::ACCOUNT:role/$role_name" tagged=1
+        [ -z "$DRY_RUN" ] || role=$DRY_ROLE tagged=1
     fi
     [ -n "$tagged" ] || return 0
     partition=${role#arn:}
@@ -330,7 +331,8 @@ keys() {
 # The keys as lines of a curl configuration.
 curl_keys() {
     keys | awk '
-        { value = substr($0, index($0, "=") + 1); gsub(/["\\]/, "\\\\&", value) }
+        { value = substr($0, index($0, "=") + 1) }
+        { gsub(/["\\]/, "\\\\&", value) }
         /^AWS_ACCESS_KEY_ID=/ { id = value }
         /^AWS_SECRET_ACCESS_KEY=/ { secret = value }
         /^AWS_SESSION_TOKEN=/ { token = value }
@@ -385,7 +387,7 @@ undeploy() {
     change ResourceNotFoundException logs delete-log-group \
         --log-group-name "/aws/lambda/$FUNCTION" && did 'log group: deleted'
     look_role
-    [ -z "$DRY_RUN" ] || role="arn:aws:iam::ACCOUNT:role/$role_name" tagged=1
+    [ -z "$DRY_RUN" ] || role=$DRY_ROLE tagged=1
     [ -n "$tagged" ] || return 0
     partition=${role#arn:}
     change NoSuchEntity iam detach-role-policy --role-name "$role_name" \
@@ -447,6 +449,7 @@ find_region() {
         fail 'no region: REGION= gives one, or AWS_REGION, or aws configure'
     fi
     role_name=$FUNCTION-$REGION
+    DRY_ROLE=arn:aws:iam::ACCOUNT:role/$role_name
 }
 
 # knows OPERATION MEMBER: the AWS CLI can send the member.
@@ -478,8 +481,8 @@ deploy | invoke | logs | undeploy) shift ;;
 esac
 for setting; do
     case ${setting%%=*} in
-    FUNCTION | ARCH | REGION | PROFILE | ROLE | AUTH | TIMEOUT | MEMORY | ZIP | \
-        EVENT | YES | DRY_RUN)
+    FUNCTION | ARCH | REGION | PROFILE | ROLE | AUTH | TIMEOUT | MEMORY | \
+        ZIP | EVENT | YES | DRY_RUN)
         eval "${setting%%=*}=\${setting#*=}"
         ;;
     *) fail "$setting: no such setting" ;;

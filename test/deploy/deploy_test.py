@@ -66,6 +66,7 @@ exit $status
 
 counts = {'passed': 0, 'failed': 0, 'skipped': 0}
 lock = threading.Lock()
+endpoints = []
 scratch = tempfile.mkdtemp()
 # The CLI of /usr/bin/python3, loaded once.
 SOCKET = os.path.join(scratch, 'cli')
@@ -99,6 +100,7 @@ class Place:
         self.dir = tempfile.mkdtemp(dir=scratch)
         self.account = Account(**account)
         self.endpoint = Endpoint(MODELS, self.account, {KEY: SECRET})
+        endpoints.append(self.endpoint)
         self.home, self.bin = self.path('home'), self.path('bin')
         self.calls = self.path('calls')
         os.mkdir(self.bin)
@@ -160,6 +162,27 @@ class Place:
                 if not re.match('Get|List|Filter', o)]
 
 
+def transcript(name, *runs):
+    with lock:
+        print(f'--- {name}')
+        for seen in runs:
+            print(seen.stderr + seen.stdout + f'    (status {seen.returncode})')
+
+
+def table(endpoints):
+    """All requests by their operations: how many, with which members, and how
+    many of them the models refuse."""
+    rows = {}
+    for request in (r for e in endpoints for r in e.seen):
+        row = rows.setdefault((request[0], str(request[1])), [0, 0, set()])
+        row[0] += 1
+        row[1] += bool(request[3])
+        row[2] |= set(request[2])
+    print('--- requests, of these not valid, operation, members')
+    for (service, operation), (count, wrong, members) in sorted(rows.items()):
+        print(f'{count:6} {wrong:3} {service} {operation}:', *sorted(members))
+
+
 DEPLOY = ('deploy', 'YES=1')
 CREATED = ['CreateRole', 'AttachRolePolicy', 'CreateFunction',
            'CreateFunctionUrlConfig', 'AddPermission', 'AddPermission']
@@ -176,10 +199,7 @@ def unlike(changes):
 def test_deploy_and_back():
     place = Place(aws=AWS)
     first = place.good('deploy', *DEPLOY)
-    print('--- deploy', first.stderr, first.stdout, sep='\n', end='')
-    for r in place.endpoint.requests:
-        print('   ', r[0], r[1], {k: v if len(str(v)) < 90 else '...'
-                                  for k, v in r[2].items()}, r[4] or '')
+    transcript('make deploy', first)
     equal('deploy: its changes', unlike(place.changes()), CREATED)
     function = place.account.functions['rawstream']
     equal('deploy: the configuration', {
@@ -208,18 +228,18 @@ def test_deploy_and_back():
           f'{url}\ncurl --no-buffer {url}\n')
 
     again = place.good('again', *DEPLOY)
-    print('--- again', again.stderr, again.stdout, sep='\n', end='')
+    transcript('again', again)
     equal('again: no change', (place.changes(), again.stdout, again.stderr),
           ([], first.stdout, ''))
     equal('again: is not asked', place.run('deploy').returncode, 0)
 
     place.account.groups.add('/aws/lambda/rawstream')
     away = place.good('undeploy', 'undeploy')
-    print('--- undeploy', away.stderr, sep='\n', end='')
+    transcript('make undeploy', away)
     equal('undeploy: its changes', place.changes(), DELETED)
     equal('undeploy: nothing is left', place.account.state(), [{}, {}, []])
     away = place.good('undeploy again', 'undeploy')
-    print('--- undeploy again', away.stderr, sep='\n', end='')
+    transcript('again', away)
     equal('undeploy again: says nothing', away.stderr, '')
 
 
@@ -512,9 +532,11 @@ def cuts(name, account, *arguments):
             place = Place()
             place.endpoint.account = copy.deepcopy(account)
             what = f'{name}, cut behind {" ".join(calls[number - 1].split()[:2])}'
-            equal(f'{what}: was cut', place.run(*arguments, cut=number)
-                  .returncode, -9)
-            place.good(what, *arguments)
+            first = place.run(*arguments, cut=number)
+            equal(f'{what}: was cut', first.returncode, -9)
+            second = place.good(what, *arguments)
+            if what.endswith(('lambda create-function', 'delete-function')):
+                transcript(what, first, second)
             equal(f'{what}: the same in the end',
                   place.endpoint.account.state(), reference.state())
         return test
@@ -799,6 +821,7 @@ def main():
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         list(pool.map(run_test, tests))
     server.kill()
+    table(endpoints)
     shutil.rmtree(scratch)
     print(f'{counts["passed"]} passed, {counts["failed"]} failed' + (
         f', {counts["skipped"]} skipped' if counts['skipped'] else ''))

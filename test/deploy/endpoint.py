@@ -485,7 +485,8 @@ class Endpoint(ThreadingHTTPServer):
     def __init__(self, models, account, secrets):
         super().__init__(('127.0.0.1', 0), Handler)
         self.models, self.account, self.secrets = models, account, secrets
-        self.requests, self.faults, self.called = [], {}, []
+        self.requests, self.seen = [], []
+        self.faults, self.called = {}, []
         self.lock = threading.Lock()
         self.base = f'http://127.0.0.1:{self.server_port}'
         threading.Thread(target=self.serve_forever, daemon=True).start()
@@ -580,6 +581,7 @@ class Handler(BaseHTTPRequestHandler):
         fault = faults.pop(0) if faults else None
         record = [service, operation, parameters, wrong, fault]
         server.requests.append(record)
+        server.seen.append(record)
         try:
             if wrong:
                 raise Refused(400, 'ValidationException', '; '.join(wrong))

@@ -39,10 +39,17 @@ elif [ ! -x /usr/bin/aws ] || [ ! -d $models ]; then
 else
     set -- "$@" "python3 test/deploy/deploy_test.py $zip"
 fi
-set -- "$@" "sh test/deploy/make.sh"
+if have python3; then
+    set -- "$@" 'python3 test/deploy/messages.py'
+fi
+set -- "$@" 'sh test/deploy/make.sh'
+for chromium in chromium chromium-browser google-chrome ''; do
+    have "$chromium" && break
+done
 if [ -n "$why" ]; then
-    set -- "$@" "$(skip "the templates: $why")"
+    set -- "$@" "$(skip "the templates, the pages: $why")"
 else
-    set -- "$@" "node test/deploy/templates.mjs $zip"
+    set -- "$@" "node test/deploy/templates.mjs $zip" \
+        "node test/deploy/pages.mjs ${chromium:+"$(command -v "$chromium")"}"
 fi
 exec sh test/run.sh "$@" "sh test/deploy/image.sh $bootstrap"
