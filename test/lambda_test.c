@@ -23,6 +23,7 @@ static const struct {
     {"name", test_one_name},
     {"queue", test_queue},
     {"log", test_log},
+    {"buffered", test_buffered},
     {"cors", test_cors},
     {"concurrent", test_concurrent},
     {"host", test_any_host},

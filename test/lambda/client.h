@@ -42,15 +42,25 @@ struct client {
 /* The payload 2.0 event of a Function URL. */
 void url_event(struct buf *out, const struct client *c, const char *id);
 
-extern const struct caller_ops url_ops, stream_ops, invoke_ops;
+extern const struct caller_ops url_ops, buffered_ops, stream_ops, invoke_ops;
 
 /* Reads the prelude in c->answer into c->status and c->fields. NULL, or what
  * is wrong with it. */
 const char *read_prelude(struct client *c, struct slice text);
+/* The same of a whole answer, with its body. */
+const char *read_answer(struct client *c, struct slice text, struct buf *body,
+                        bool *base64);
+/* Whether a JSON text is an object with a member statusCode. */
+bool answer_has_status(struct slice text);
+/* Whether complete lines have one that starts like that, in any case. */
+bool fields_contain(const struct buf *lines, const char *start);
 
 /* A whole answer with a body; fields are complete lines. */
 void client_reply(struct client *c, int status, const char *fields,
                   struct slice body);
+/* What a client of the URL gets of a function that failed before its first
+ * byte. */
+void client_fail(struct client *c);
 /* The answer is over. Without complete the connection is closed, which is
  * how the client learns that something is missing. */
 void client_done(struct client *c, bool complete);

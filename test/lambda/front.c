@@ -238,7 +238,7 @@ static void start_url(struct client *c)
         return;
     }
 
-    c->caller.ops = &url_ops;
+    c->caller.ops = settings->buffered ? &buffered_ops : &url_ops;
     i = client_invocation(c, true);
     url_event(&i->event, c, i->id);
     buf_clear(&c->body);

@@ -45,6 +45,12 @@ static const char help[] =
     "                        under .localhost and names without a dot are\n"
     "                        answered, so that no page of another site can\n"
     "                        reach the function. May be repeated.\n"
+    "  --invoke-mode MODE    of the Function URL: stream (the default here), "
+    "or\n"
+    "                        buffered (AWS's default): the response is one "
+    "JSON\n"
+    "                        text with statusCode, headers, cookies, body,\n"
+    "                        isBase64Encoded, and at most 6 MB\n"
     "  --cors ORIGIN         the Cors settings of a Function URL: pages of "
     "these\n"
     "  --cors-methods LIST   origins (a list with commas; *: all) may read "
@@ -68,7 +74,7 @@ static const char help[] =
     "  --help, --version\n"
     "\n"
     "The front has three ways in:\n"
-    "  any path and method   a Function URL with RESPONSE_STREAM\n"
+    "  any path and method   a Function URL\n"
     "  POST /2021-11-15/functions/NAME/response-streaming-invocations\n"
     "  POST /2015-03-31/functions/NAME/invocations\n"
     "\n"
@@ -298,6 +304,14 @@ static void set_cors_credentials(const char *value)
     settings.cors_credentials = true;
 }
 
+static void set_invoke_mode(const char *value)
+{
+    settings.buffered = strcmp(value, "buffered") == 0;
+    if (!settings.buffered && strcmp(value, "stream") != 0) {
+        refuse("--invoke-mode must be stream or buffered, not \"%s\"", value);
+    }
+}
+
 static void set_throttle(const char *value)
 {
     (void)value;
@@ -337,6 +351,7 @@ static const struct option {
     {"--max-concurrency", set_max_concurrency, VALUE},
     {"--function-name", set_function_name, VALUE},
     {"--allow-host", set_allow_host, VALUE},
+    {"--invoke-mode", set_invoke_mode, VALUE},
     {"--cors", set_cors, VALUE},
     {"--cors-methods", set_cors_methods, VALUE},
     {"--cors-headers", set_cors_headers, VALUE},

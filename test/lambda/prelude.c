@@ -139,7 +139,47 @@ static const char *read_status(struct json *j, int *status)
     return NULL;
 }
 
-static const char *read_member(struct json *j, struct client *c)
+/* What the whole of an answer has beside a prelude's members. */
+struct whole {
+    struct buf *body;
+    bool *base64;
+};
+
+/* What is no string is passed on as it stands. */
+static const char *read_body(struct json *j, struct buf *body)
+{
+    enum json_token token = json_next(j);
+    const unsigned char *start = j->token.data;
+
+    if (token == JSON_STRING) {
+        json_decode(body, j->token);
+        return NULL;
+    }
+    if (token == JSON_LITERAL && slice_is(j->token, "null")) {
+        return NULL;
+    }
+    warn(slice_of("body"), "no string");
+    if (token == JSON_OBJECT || token == JSON_ARRAY) {
+        start = j->text.data - 1;
+    }
+    if (!json_skip(j, token)) {
+        return "not JSON";
+    }
+    buf_add(body, start, (size_t)(j->text.data - start));
+    return NULL;
+}
+
+static const char *read_flag(struct json *j, bool *flag)
+{
+    if (json_next(j) != JSON_LITERAL) {
+        return "isBase64Encoded that is no boolean";
+    }
+    *flag = slice_is(j->token, "true");
+    return NULL;
+}
+
+static const char *read_member(struct json *j, struct client *c,
+                               const struct whole *whole)
 {
     struct buf name = {0};
     struct slice s;
@@ -153,16 +193,22 @@ static const char *read_member(struct json *j, struct client *c)
         fault = read_headers(j, &c->fields);
     } else if (slice_is(s, "cookies")) {
         fault = read_values(j, &c->fields, slice_of("Set-Cookie"));
+    } else if (whole != NULL && slice_is(s, "body")) {
+        fault = read_body(j, whole->body);
+    } else if (whole != NULL && slice_is(s, "isBase64Encoded")) {
+        fault = read_flag(j, whole->base64);
     } else {
-        log_line(LOG_NOTE, "a prelude has no member \"%.*s\"; it is ignored",
-                 (int)s.size, (const char *)s.data);
+        log_line(LOG_NOTE, "%s has no member \"%.*s\"; it is ignored",
+                 whole == NULL ? "a prelude" : "an answer", (int)s.size,
+                 (const char *)s.data);
         fault = json_skip(j, json_next(j)) ? NULL : "not JSON";
     }
     buf_free(&name);
     return fault;
 }
 
-const char *read_prelude(struct client *c, struct slice text)
+static const char *read_object(struct client *c, struct slice text,
+                               const struct whole *whole)
 {
     const char *fault = NULL;
     struct json j;
@@ -176,8 +222,53 @@ const char *read_prelude(struct client *c, struct slice text)
         fault = "no JSON object";
     }
     while (fault == NULL && json_next(&j) == JSON_NAME) {
-        fault = read_member(&j, c);
+        fault = read_member(&j, c, whole);
     }
     json_close(&j);
     return fault;
+}
+
+const char *read_prelude(struct client *c, struct slice text)
+{
+    return read_object(c, text, NULL);
+}
+
+const char *read_answer(struct client *c, struct slice text, struct buf *body,
+                        bool *base64)
+{
+    struct whole whole = {body, base64};
+
+    return read_object(c, text, &whole);
+}
+
+bool answer_has_status(struct slice text)
+{
+    bool found = false;
+    struct json j;
+
+    json_open(&j, text);
+    if (json_next(&j) == JSON_OBJECT) {
+        while (!found && json_next(&j) == JSON_NAME) {
+            struct buf name = {0};
+
+            json_decode(&name, j.token);
+            found = slice_is(buf_slice(&name), "statusCode");
+            buf_free(&name);
+            found = found || !json_skip(&j, json_next(&j));
+        }
+    }
+    json_close(&j);
+    return found;
+}
+
+bool fields_contain(const struct buf *lines, const char *start)
+{
+    struct slice s = buf_slice(lines);
+
+    while (s.size > 0) {
+        if (slice_starts_nocase(slice_cut(&s, '\n'), start)) {
+            return true;
+        }
+    }
+    return false;
 }

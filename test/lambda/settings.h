@@ -16,6 +16,7 @@ struct settings {
     unsigned
         max_concurrency; /* invocations of one sandbox; 0: one, on demand */
     bool throttle;
+    bool buffered;            /* the URL's invoke mode */
     const char *cors_origins; /* "*", or a list; NULL: no --cors */
     const char *cors_methods, *cors_headers;
     bool cors_credentials;

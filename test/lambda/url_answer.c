@@ -31,18 +31,6 @@ static void begin(struct caller *caller, struct slice content_type)
     c->status = 200;
 }
 
-static bool has_field(const struct buf *lines, const char *name)
-{
-    struct slice s = buf_slice(lines);
-
-    while (s.size > 0) {
-        if (slice_starts_nocase(slice_cut(&s, '\n'), name)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static void send_head(struct client *c)
 {
     struct conn *conn = &c->conn;
@@ -51,10 +39,10 @@ static void send_head(struct client *c)
     bool empty = c->status == 204 || c->status == 304;
 
     buf_format(out, "HTTP/1.1 %d %s\r\n", c->status, status_reason(c->status));
-    if (!has_field(&c->fields, "date:")) {
+    if (!fields_contain(&c->fields, "date:")) {
         add_date(out);
     }
-    if (!empty && !has_field(&c->fields, "content-type:")) {
+    if (!empty && !fields_contain(&c->fields, "content-type:")) {
         bool given = !c->has_prelude && c->content_type[0] != '\0';
 
         buf_format(out, "Content-Type: %s\r\n",
@@ -95,8 +83,7 @@ static void send_body(struct client *c, struct slice data)
     }
 }
 
-/* What a client gets of a function that failed before its first byte. */
-static void send_failure(struct client *c)
+void client_fail(struct client *c)
 {
     struct buf fields = {0};
 
@@ -113,7 +100,7 @@ static void refuse_prelude(struct client *c, const char *fault)
 {
     log_line(LOG_ERROR, "ERROR RequestId: %s malformed prelude: %s", c->id,
              fault);
-    send_failure(c);
+    client_fail(c);
 }
 
 /* Takes bytes of the prelude out of data: a JSON object, then exactly eight
@@ -198,12 +185,12 @@ static void on_end(struct caller *caller, const struct failure *failure)
     }
 
     if (!c->answered && c->content_type == NULL) {
-        send_failure(c);
+        client_fail(c);
     } else if (!c->answered && (cut || (c->has_prelude && !c->prelude_read))) {
         if (failure == NULL) {
             refuse_prelude(c, "no eight NULs");
         } else {
-            send_failure(c);
+            client_fail(c);
         }
     } else {
         send_body(c, slice_of(""));

@@ -633,6 +633,29 @@ static void do_mode(struct runtime *r)
     _exit(1);
 }
 
+/* Answers, in one piece, with what the query string of the URL says. */
+static void do_answer(struct runtime *r)
+{
+    const char *p = strstr(r->next.body.data, "\"rawQueryString\":\"");
+    struct bytes text = {0}, reply = {0};
+
+    for (p = p == NULL ? "" : p + 18; *p != '\0' && *p != '"'; p++) {
+        char hex[3] = {p[0] == '%' ? p[1] : '\0', p[0] == '%' ? p[2] : '\0'};
+        char c = hex[0] == '\0' ? *p : (char)strtol(hex, NULL, 16);
+
+        append(&text, &c, 1);
+        p += hex[0] == '\0' ? 0 : 2;
+    }
+    say(r,
+        "POST " API "/invocation/%s/response HTTP/1.1\r\nHost: x\r\n"
+        "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n",
+        r->id, text.size);
+    (void)stream_send(&r->api, text.data, text.size);
+    hear(r, &reply);
+    release(&text);
+    release(&reply);
+}
+
 static void do_buffered(struct runtime *r)
 {
     struct bytes b = {0};
@@ -764,6 +787,7 @@ static const struct {
     {"twice", do_twice},
     {"mode", do_mode},
     {"buffered", do_buffered},
+    {"answer", do_answer},
     {"limit", do_limit},
     {"over-limit", do_over_limit},
     {"huge", do_huge},
