@@ -3,8 +3,8 @@
  * in any order. Its connections are socket pairs, its clock is moved by the
  * input, and the runtime's process is only said to exist.
  *
- * Byte 0 of the input chooses a form of the transcript. Each byte 0xff then
- * begins a step: a letter, the digit of one of 8 peers, and bytes.
+ * Byte 0 of the input chooses a form of the transcript and options. Each byte
+ * 0xff then begins a step: a letter, the digit of one of 8 peers, and bytes.
  *
  *     f  a client: connects if it has to, sends the bytes
  *     a  the same, of the runtime, to the Runtime API
@@ -86,6 +86,14 @@ static struct {
     int status;
     jmp_buf over;
 } now;
+
+static char program[] = "/function", folder[] = "/";
+static struct settings settings = {.api_host = "127.0.0.1",
+                                   .timeout_ns = NS_PER_S,
+                                   .init_timeout_ns = NS_PER_S,
+                                   .concurrency = 1,
+                                   .memory_mb = 128,
+                                   .program = {program, folder}};
 
 static bool accepted[DESCRIPTORS];
 static int accepted_count;
@@ -445,13 +453,6 @@ static void add_listeners(int from, int to, bool front)
 
 static void begin(void)
 {
-    static char program[] = "/function", folder[] = "/";
-    static struct settings settings = {.api_host = "127.0.0.1",
-                                       .timeout_ns = NS_PER_S,
-                                       .init_timeout_ns = NS_PER_S,
-                                       .concurrency = 1,
-                                       .memory_mb = 128,
-                                       .program = {program, folder}};
     uint16_t port = 0;
     int marks[3];
 
@@ -487,6 +488,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (data[0] % 8 < 3) {
         EXPECT(wire_enable(forms[data[0] % 8]));
     }
+    settings.cors_origins = (data[0] & 8) != 0 ? "http://o,null" : NULL;
+    settings.cors_credentials = (data[0] & 16) != 0;
+    settings.throttle = (data[0] & 32) != 0;
     if (setjmp(now.over) == 0) {
         (void)loop_run();
     }
