@@ -1,5 +1,6 @@
 /* The pages and the program of README.md as they stand there: in Chromium, from
- * another port than the function's, and with AWS's SDK; before the local Lambda.
+ * another port than the function's, and with AWS's SDK. The function runs in the
+ * local Lambda.
  *     pages.mjs [CHROMIUM]
  * Run from the top of the tree; test.sh has installed the packages. */
 import { execFileSync } from 'node:child_process';
@@ -20,33 +21,39 @@ const blocks = (kind) => [...readme.matchAll(
 const PLACEHOLDER = 'https://YOURS.lambda-url.us-east-1.on.aws/';
 const LATE = 'the deadline came before the last word';
 
-/* Serves a page on a port of its own. */
-async function serve(html) {
+/* Serves what `page.html` is on a port of its own. */
+async function serve(page) {
     const server = http.createServer((_, answer) => {
         answer.setHeader('Content-Type', 'text/html; charset=utf-8');
-        answer.end(html);
+        answer.end(page.html);
     });
 
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
-    return {url: `http://127.0.0.1:${server.address().port}/`,
+    return {origin: `http://127.0.0.1:${server.address().port}`,
             stop: () => server.close()};
 }
 
-/* What stands in the page in the end, told by its last words. */
-async function show(browser, html, options, ending) {
-    const it = await lambda([...options, '--concurrency', '10'], './bootstrap');
+/* What stands in the page in the end, told by its last words. `cors` is for the
+ * origin of the page, or none. */
+async function show(browser, html, cors, ending, ...options) {
+    const served = {html};
+    const site = await serve(served);
+    const it = await lambda([
+        ...cors ? ['--cors', site.origin] : [], ...options,
+        '--concurrency', '10'], './bootstrap');
     const page = await browser.newPage();
-    const site = await serve(html.replace(PLACEHOLDER, `${it.url}/`));
     const errors = [];
+
+    served.html = html.replace(PLACEHOLDER, `${it.url}/`);
 
     page.on('pageerror', (error) => errors.push(`${error}`));
     page.on('console', (line) => line.type() === 'error' &&
             !line.text().includes('favicon') && errors.push(line.text()));
     check('the page has the address of the function',
           html.includes(PLACEHOLDER));
-    await page.goto(site.url);
-    /* Without --cors nothing comes, but an error does. */
+    await page.goto(`${site.origin}/`);
+    /* Where nothing may come, an error does. */
     while (!errors.length && !(await page.innerText('#words')).includes(ending))
         await page.waitForTimeout(50);
 
@@ -70,22 +77,22 @@ async function in_chromium() {
             const title = html.match(/<title>(.*)<\/title>/)[1];
             const lines = html.match(/<script[^>]*>\n(.*)<\/script>/s)[1]
                 .trim().split('\n').length;
-            const seen = await show(browser, html, ['--cors'], WORDS.at(-1));
+            const seen = await show(browser, html, true, WORDS.at(-1));
 
             equal(title, seen, {text: WORDS.join(' '), errors: []});
             check(`${title}: short`, lines <= 15, lines);
 
-            const late = await show(browser, html, ['--cors', '--timeout', '1'],
-                                    LATE);
+            const late = await show(browser, html, true, LATE,
+                                    '--timeout', '1');
 
             check(`${title}: the deadline is shown`, late.text.endsWith(LATE) &&
                   WORDS.join(' ').startsWith(late.text.split(LATE)[0].trim()),
                   late);
 
-            const closed = await show(browser, html, [], WORDS.at(-1));
+            const closed = await show(browser, html, false, WORDS.at(-1));
 
-            check(`${title}: refused without --cors`, closed.errors.length > 0 &&
-                  closed.text === '', closed);
+            check(`${title}: refused without --cors`,
+                  closed.errors.length > 0 && closed.text === '', closed);
         }
     } finally {
         await browser.close();
