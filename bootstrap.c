@@ -758,4 +758,24 @@ OPAQUE int strcmp(const char *a, const char *b)
     return (unsigned char)*a - (unsigned char)*b;
 }
 
+/* What a handler in C++ refers to. Static objects are not destroyed: the
+ * process ends when nobody needs them any more. */
+int __cxa_atexit(void (*destroy)(void *), void *object, const void *program);
+void __cxa_pure_virtual(void);
+extern const char __dso_handle;
+
+const char __dso_handle = 0;
+
+int __cxa_atexit(void (*destroy)(void *), void *object, const void *program)
+{
+    (void)destroy, (void)object, (void)program;
+    return 0;
+}
+
+/* A function that no class has defined. */
+void __cxa_pure_virtual(void)
+{
+    _exit(1);
+}
+
 #endif

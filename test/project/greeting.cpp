@@ -1,17 +1,19 @@
 // greeting.cpp - C++ without a C++ library: an object that is constructed before
-// main(), a table of virtual functions, and another constructed at first use
+// main() and has a destructor, a table of virtual functions, and another object
+// that is constructed at first use
 #include "routes.h"
 
 namespace {
 
 class Words {
   public:
-    virtual const char *first() const { return "nothing"; }
+    virtual const char *first() const = 0;
 };
 
 class Greeting : public Words {
   public:
     Greeting() : count(1) {}
+    ~Greeting() { count = 0; }
     const char *first() const override { return count == 1 ? "Hello" : "?"; }
 
   private:
