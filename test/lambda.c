@@ -96,6 +96,9 @@ static void tell_where(const struct settings *settings, uint16_t port)
              "listening on http://127.0.0.1:%u, Runtime API on "
              "%s:%u",
              (unsigned)port, settings->api_host, (unsigned)pool_port());
+    log_line(LOG_NOTE,
+             "%s may be rebuilt at any time: the next invocation uses it",
+             settings->arguments[0]);
     log_line(LOG_NOTE, "try: curl -N -d '{}' http://127.0.0.1:%u/",
              (unsigned)port);
     log_line(LOG_NOTE,

@@ -84,7 +84,9 @@ static const char help[] =
     "it runs in its own folder, one that is found by PATH in the current one.\n"
     "That folder is LAMBDA_TASK_ROOT; --env LAMBDA_TASK_ROOT=FOLDER sets "
     "both.\n"
-    "When a runtime ends, so does all that it has started.\n"
+    "When a runtime ends, so does all that it has started. When BOOTSTRAP has\n"
+    "changed, or the script that an interpreter is given, the next invocation\n"
+    "uses it; a process that still runs the old one ends when it is idle.\n"
     "NO_COLOR switches colours off.\n";
 
 static struct settings settings = {

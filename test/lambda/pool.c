@@ -13,16 +13,20 @@
 /* What may wait for a sandbox: requests, and bytes of their events. */
 #define QUEUE_MAX       10000u
 #define QUEUE_BYTES_MAX (64u * 1024u * 1024u)
+/* How often a program that is being written is looked at, and how long. */
+#define LOOK_NS    (NS_PER_S / 100)
+#define WRITING_NS (10 * NS_PER_S)
 
 static const struct settings *settings;
 static struct sandbox *pool;
 static struct invocation *queue, **queue_end = &queue;
 static size_t queue_size, queue_bytes;
+static struct watch look_again;
 
 /* The one used last is the most likely to be in the caches; the others get
  * the chance to stay idle. Where one environment takes many invocations, a
  * second one is not started as long as the first is still starting. */
-static struct sandbox *pick(void)
+static struct sandbox *choose(const struct program_stamp *now)
 {
     struct sandbox *ready = NULL, *off = NULL;
     bool starting = false;
@@ -30,7 +34,11 @@ static struct sandbox *pick(void)
     for (unsigned n = 0; n < settings->concurrency; n++) {
         struct sandbox *box = &pool[n];
 
-        if (sandbox_is_ready(box)) {
+        if (sandbox_is_ready(box) && sandbox_is_stale(box, now)) {
+            if (box->invocations == NULL) {
+                sandbox_retire(box);
+            }
+        } else if (sandbox_is_ready(box)) {
             ready = ready == NULL || box->used > ready->used ? box : ready;
         } else if (sandbox_is_off(box)) {
             off = off == NULL ? box : off;
@@ -41,6 +49,38 @@ static struct sandbox *pick(void)
         return NULL;
     }
     return ready != NULL ? ready : off;
+}
+
+/* What runs is what is there. As long as that is being written nothing is
+ * started, and what ran before gets no more events, unless it takes too long.
+ */
+static struct sandbox *pick(void)
+{
+    static int64_t since;
+    struct program_stamp now;
+    bool complete = program_look(&now, &settings->program, settings->arguments);
+
+    if (complete) {
+        since = 0;
+        return choose(&now);
+    }
+    for (unsigned n = 0; n < settings->concurrency; n++) {
+        if (sandbox_is_ready(&pool[n]) && !sandbox_is_stale(&pool[n], &now)) {
+            return &pool[n];
+        }
+    }
+    since = since == 0 ? now_ns() : since;
+    if (now_ns() - since > WRITING_NS) {
+        return choose(&now);
+    }
+    look_again.due = now_ns() + LOOK_NS;
+    return NULL;
+}
+
+static void on_look_again(struct watch *w)
+{
+    (void)w;
+    pool_dispatch();
 }
 
 static void unlink_invocation(struct invocation *i)
@@ -146,6 +186,9 @@ bool pool_open(const struct settings *chosen)
     if (!sandbox_listen(&pool[0])) {
         return false;
     }
+    look_again.fd = -1;
+    look_again.on_due = on_look_again;
+    loop_add(&look_again);
     loop_signal(SIGCHLD, on_child);
     tree_adopt();
     return true;

@@ -14,4 +14,15 @@ struct program {
  * both. False, after a line: there is no such program, or no such folder. */
 bool program_find(struct program *out, const char *name, const char *folder);
 
+/* Which files they are that would be run now. */
+struct program_stamp {
+    uint64_t text[8];
+};
+
+/* Looks at the program and, where that is an interpreter, at its script: the
+ * first argument that is a file. False: one of them is not there, or is being
+ * written, for all that can be seen. */
+bool program_look(struct program_stamp *out, const struct program *p,
+                  char *const *arguments);
+
 #endif

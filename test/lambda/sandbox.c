@@ -18,6 +18,9 @@
 #define INIT_ERROR_NS (NS_PER_S / 2)
 /* The deadline that a runtime is told where there is none: Lambda's latest. */
 #define NO_TIMEOUT_MS 900000
+/* A program that somebody has open for writing cannot be run yet. */
+#define TRY_NS    (NS_PER_S / 20)
+#define TRIES_MAX 200
 
 static void begin(struct sandbox *box);
 
@@ -173,6 +176,8 @@ static void on_timer(struct watch *w)
 
     if (box->exited) {
         settle(box);
+    } else if (box->state == RUNTIME_OFF && box->pid == 0) {
+        begin(box);
     } else if (box->state == RUNTIME_STARTED) {
         log_line(LOG_REPORT,
                  "INIT_REPORT Init Duration: %.2f ms Phase: init "
@@ -250,6 +255,8 @@ static bool start(struct sandbox *box)
     pid_t pid = -1;
 
     if (sandbox_listen(box)) {
+        (void)program_look(&box->stamp, &box->settings->program,
+                           box->settings->arguments);
         pid = process_start(box->settings, box->port, &box->mark, &output);
     }
     if (pid < 0) {
@@ -278,10 +285,16 @@ static bool start(struct sandbox *box)
 static void begin(struct sandbox *box)
 {
     if (start(box)) {
+        box->tries = 0;
         return;
     }
     box->pid = 0;
     box->state = RUNTIME_OFF;
+    if (errno == ETXTBSY && box->tries++ < TRIES_MAX) {
+        box->timer.due = now_ns() + TRY_NS;
+        return;
+    }
+    box->tries = 0;
     while (box->invocations != NULL) {
         invocation_fail(box->invocations, "Runtime.InvalidEntrypoint",
                         "cannot run %s: %s", box->settings->program.path,
@@ -304,6 +317,19 @@ bool sandbox_is_ready(const struct sandbox *box)
 bool sandbox_is_off(const struct sandbox *box)
 {
     return box->pid == 0 && box->invocations == NULL && !box->exited;
+}
+
+bool sandbox_is_stale(const struct sandbox *box,
+                      const struct program_stamp *now)
+{
+    return memcmp(&box->stamp, now, sizeof *now) != 0;
+}
+
+void sandbox_retire(struct sandbox *box)
+{
+    log_line(LOG_NOTE, "%s has changed: the next event gets a new process",
+             box->settings->arguments[0]);
+    condemn(box);
 }
 
 void sandbox_assign(struct sandbox *box, struct invocation *i)

@@ -33,8 +33,10 @@ struct sandbox {
 
     pid_t pid; /* 0: no process */
     struct process_mark mark;
-    bool exited;    /* but what it sent is still being taken in */
-    bool condemned; /* killed, or about to be */
+    struct program_stamp stamp; /* what it runs */
+    unsigned tries;             /* to start it, in a row */
+    bool exited;                /* but what it sent is still being taken in */
+    bool condemned;             /* killed, or about to be */
     /* The initialisation takes place within the invocation: the one before it
      * took too long. */
     bool again;
@@ -60,6 +62,11 @@ bool sandbox_listen(struct sandbox *box);
  * has none, and one would be started. */
 bool sandbox_is_ready(const struct sandbox *box);
 bool sandbox_is_off(const struct sandbox *box);
+/* Whether it runs something else than what is there now. */
+bool sandbox_is_stale(const struct sandbox *box,
+                      const struct program_stamp *now);
+/* Ends its process, which has nothing to do. */
+void sandbox_retire(struct sandbox *box);
 void sandbox_assign(struct sandbox *box, struct invocation *i);
 /* Its process has been reaped. */
 void sandbox_exited(struct sandbox *box, int wait_status, long memory);
