@@ -4,7 +4,7 @@
 # stands here. CC, CFLAGS, CXX, CXXFLAGS, LDFLAGS and LDLIBS are yours: what the
 # build itself needs stands in variables of other names.
 
-# Where this Makefile is: empty when make runs there, else a folder with a slash.
+# Where this Makefile is: empty when make runs there, else a folder's name.
 ROOT := $(filter-out ./,$(dir $(lastword $(MAKEFILE_LIST))))
 ifeq ($(wildcard $(ROOT)bootstrap.c),)
 $(error the path of this Makefile has a space: go there, or use make -C)
@@ -72,11 +72,12 @@ COMPILE_CORE = $(COMPILE) -mgeneral-regs-only
 COMPILE_CXX = $(CXX) $(SMALLER) $(CXXFLAGS) $(CXX11) $(FREE_CXX)
 LINK = $(CC) $(SMALLER) $(CFLAGS) $(FREE) $(FREE_LINK)
 LIBGCC = $(wildcard $(shell $(CC) -print-libgcc-file-name))
-CHECK = CC='$(CC)' sh $(ROOT)test/tools/check.sh $(1) '$(2)'
+CHECK = CC=$(call quote,$(CC)) sh $(ROOT)test/tools/check.sh $(1) '$(2)'
 endif
 COMPILE_CORE_ALSO = $(COMPILE_CXX) $(LINK)
-COMPILE_CORE_PROBE = KIND=$(if $(HOSTED),,free) CC='$(CC)' LDFLAGS='$(LDFLAGS)' \
-    sh $(ROOT)test/tools/probe.sh '$(COMPILE_CORE)' '$(LINK)'
+COMPILE_CORE_PROBE = KIND=$(if $(HOSTED),,free) CC=$(call quote,$(CC)) \
+    sh $(ROOT)test/tools/probe.sh $(call quote,$(COMPILE_CORE)) \
+    $(call quote,$(LINK)) $(call quote,$(LDFLAGS))
 
 include $(ROOT)test/tools/rules.mk
 
@@ -121,7 +122,8 @@ serve: $(PRODUCT) $(B)/lambda
 
 wire: $(PRODUCT) $(B)/lambda
 	@$(call RUN,$(B)/lambda) --wire --invoke '{}' -- $(call RUN,$(PRODUCT))
-	@echo "as a page, as a capture: $(B)/lambda --wire=FILE.html, --wire=FILE.pcapng"
+	@echo "as a page, as a capture:" \
+	    "$(B)/lambda --wire=FILE.html, --wire=FILE.pcapng"
 
 # Deployment
 
@@ -134,7 +136,8 @@ PACKED = $(A)/zip/bootstrap
 $(PACKED): $(OBJECTS) $(A)/sources $(wildcard $(LDLIBS)) \
     $(ROOT)test/tools/portable.sh
 	$(call note,LINK,$@)
-	$(Q)sh $(ROOT)test/tools/portable.sh $(@D) '$(ARCH)' $(LINK) $(OBJECTS) $(LDFLAGS) $(LDLIBS)
+	$(Q)sh $(ROOT)test/tools/portable.sh $(@D) '$(ARCH)' \
+	    $(LINK) $(OBJECTS) $(LDFLAGS) $(LDLIBS)
 else
 PACKED = $(PRODUCT)
 endif

@@ -90,7 +90,7 @@ touches $dir/json.c
 ok '-s: silent' [ -z "$(in_copy make -s HANDLER=test/hello.c)" ]
 
 for flags in -O0 -O1 -O3 '-O2 -fstack-protector-strong -D_FORTIFY_SOURCE=2' \
-    '-Os -fno-lto'; do
+    '-Os -fno-lto' "-Os -DX='a b' -DY=\"c\""; do
     ok "CFLAGS='$flags'" builds HANDLER=test/hello.c CFLAGS="$flags"
     ok 'and its result' prints Hello.
 done

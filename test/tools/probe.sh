@@ -1,5 +1,5 @@
 #!/bin/sh
-# probe.sh COMPILE LINK: whether compiler, headers and linker can build this at
+# probe.sh COMPILE LINK LDFLAGS: whether compiler, headers and linker can build this at
 # all, with a program of two lines. If not, says in one line what is missing.
 # KIND is `free` for a program without a C library.
 dir=$(mktemp -d) || exit 1
@@ -26,6 +26,7 @@ else
     entry='int main(void) { return 0; }'
 fi
 printf '%s\n' '#include <errno.h>' '#include <stdlib.h>' "$entry" >"$dir/probe.c"
-$1 -c -o "$dir/probe.o" "$dir/probe.c" >"$dir/log" 2>&1 || refuse compiled
-$2 -o "$dir/probe" "$dir/probe.o" $LDFLAGS >"$dir/log" 2>&1 || refuse linked
+# The words are those of a command line, with quotes in them.
+eval "$1"' -c -o "$dir/probe.o" "$dir/probe.c" >"$dir/log" 2>&1' || refuse compiled
+eval "$2"' -o "$dir/probe" "$dir/probe.o" '"$3"' >"$dir/log" 2>&1' || refuse linked
 [ "$KIND" != free ] || sh "$tools/check.sh" "$dir/probe" 'a program of two lines'

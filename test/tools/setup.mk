@@ -58,7 +58,7 @@ $(call refuse,CC=$(CC): there is no program $(firstword $(CC)) (Debian: gcc \
     and libc6-dev))
 endif
 COMPILER := $(shell $(CC) --version 2>/dev/null | head -n 1)
-GCC := $(if $(GOALS),$(shell $(CC) --version 2>/dev/null | grep 'Free Software'))
+GCC := $(shell $(CC) --version 2>/dev/null | grep 'Free Software')
 ifneq ($(and $(ARCH),$(findstring clang,$(COMPILER))),)
 ifneq ($(call processor,$(CC)),$(WANTED))
 override CC := $(CC) --target=$(TRIPLE)
@@ -87,6 +87,7 @@ endif
 # Where the libc-free chapter of bootstrap.c has no system calls.
 LINUX := $(filter %-linux %-linux-gnu %-linux-musl,$(MACHINE))
 ifeq ($(HOSTED)$(filter x86_64-% aarch64-%,$(LINUX)),)
-$(if $(GOALS),$(info no libc-free build for $(or $(MACHINE),$(CC)): building with its C library))
+$(if $(GOALS),$(info no libc-free build for $(or $(MACHINE),$(CC)): building \
+    with its C library))
 override HOSTED := 1
 endif
