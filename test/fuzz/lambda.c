@@ -17,7 +17,7 @@
  *
  * At the end everybody closes and time goes on. Then no connection may be left
  * open; what a client was sent is a number of whole responses, of which the
- * last may be cut; and the log had no control characters in it.
+ * last may be cut; and the log is UTF-8 without control characters.
  */
 #define _DEFAULT_SOURCE
 #include "test/fuzz/fuzz.h"
@@ -25,6 +25,7 @@
 #include "test/lambda/client.h"
 #include "test/lambda/pool.h"
 #include "test/lambda/settings.h"
+#include "test/lambda/text.h"
 #include "test/lambda/wire.h"
 
 #include <dirent.h>
@@ -118,10 +119,15 @@ int fuzz_getentropy(void *bytes, size_t size)
     return 0;
 }
 
+/* The log is not opened anew, and so comes to fuzz_write(). */
 int fuzz_open(const char *path, int flags, ...)
 {
     bool transcript = strncmp(path, "fuzz.", 5) == 0;
 
+    if (strncmp(path, "/proc/self/fd/", 14) == 0) {
+        errno = EACCES;
+        return -1;
+    }
     return open(transcript ? "/dev/null" : path,
                 transcript ? O_WRONLY : flags & ~O_CREAT);
 }
@@ -133,8 +139,10 @@ ssize_t fuzz_write(int fd, const void *bytes, size_t size)
     if (fd != STDOUT_FILENO && fd != STDERR_FILENO) {
         return write(fd, bytes, size);
     }
+    EXPECT(utf8_valid((struct slice){p, size}));
     for (size_t i = 0; i < size; i++) {
         EXPECT((p[i] >= 0x20 && p[i] != 0x7f) || p[i] == '\n' || p[i] == '\t');
+        EXPECT(p[i] != 0xc2 || p[i + 1] >= 0xa0);
     }
     return (ssize_t)size;
 }

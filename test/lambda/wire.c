@@ -2,9 +2,12 @@
 #include "wire_form.h"
 
 #include "log.h"
+#include "loop.h"
 #include "text.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +15,10 @@
 
 /* A longer line is no line of HTTP, and is not waited for. */
 #define LINE_BYTES_MAX (64u * 1024u)
+/* What is kept for a slow reader of a pipe, and how long it may take nothing
+ * at our end. */
+#define WAITING_BYTES_MAX (64u * 1024u * 1024u)
+#define LAST_CHANCE_MS    2000
 
 enum phase {
     START_LINE,
@@ -42,12 +49,48 @@ struct wire {
 static const struct wire_form *form; /* NULL: no transcript is wanted */
 static int target = -1;
 static struct buf added; /* by the form, and not written yet */
+static struct watch writable;
 
+static void write_out(void);
+
+static void give_up(const char *why)
+{
+    log_line(LOG_NOTE, "the transcript ends here: %s", why);
+    loop_remove(&writable);
+    buf_free(&added);
+    close(target);
+    target = -1;
+}
+
+static void on_writable(struct watch *w, short revents)
+{
+    (void)w;
+    (void)revents;
+    write_out();
+}
+
+/* A file of ours may be a pipe whose reader is slow: it holds nothing up, and
+ * nothing is left out of what it gets. */
 static void write_out(void)
 {
-    struct slice s = buf_slice(&added);
+    if (target == STDERR_FILENO) {
+        log_bytes(target, buf_slice(&added).data, buf_size(&added));
+        buf_clear(&added);
+    }
+    while (target >= 0 && buf_size(&added) > 0) {
+        ssize_t n = write(target, buf_slice(&added).data, buf_size(&added));
 
-    log_bytes(target, s.data, s.size);
+        if (n >= 0) {
+            buf_consume(&added, (size_t)n);
+        } else if (errno == EAGAIN && buf_size(&added) <= WAITING_BYTES_MAX) {
+            loop_remove(&writable);
+            loop_add(&writable);
+            return;
+        } else if (errno != EINTR) {
+            give_up(errno == EAGAIN ? "nobody reads it" : strerror(errno));
+        }
+    }
+    loop_remove(&writable);
     buf_clear(&added);
 }
 
@@ -480,11 +523,13 @@ bool wire_enable(const char *path)
         chosen = ends_with(path, ".html")     ? &wire_html
                  : ends_with(path, ".pcapng") ? &wire_pcapng
                                               : &wire_text;
-        target = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+        target = fd_prepare(open(path, O_WRONLY | O_CREAT | O_TRUNC, 0666));
     }
     if (target < 0) {
         return false;
     }
+    writable = (struct watch){
+        .fd = target, .events = POLLOUT, .on_io = on_writable};
     form = chosen;
     form->begin(&added);
     write_out();
@@ -493,13 +538,21 @@ bool wire_enable(const char *path)
 
 void wire_disable(void)
 {
+    struct pollfd p = {.fd = target, .events = POLLOUT};
+
     if (form != NULL && form->end != NULL) {
         form->end(&added);
         write_out();
     }
+    while (target >= 0 && buf_size(&added) > 0 &&
+           poll(&p, 1, LAST_CHANCE_MS) == 1) {
+        write_out();
+    }
+    loop_remove(&writable);
     buf_free(&added);
     form = NULL;
-    if (target != STDERR_FILENO) {
+    if (target >= 0 && target != STDERR_FILENO) {
         close(target);
     }
+    target = -1;
 }
