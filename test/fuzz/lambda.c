@@ -88,13 +88,16 @@ static struct {
     jmp_buf over;
 } now;
 
-static char program[] = "/function", folder[] = "/";
+/* It has to be there, but is never run. */
+static char program[] = "/bin/sh", folder[] = "/";
+static char *const arguments[] = {program, NULL};
 static struct settings settings = {.api_host = "127.0.0.1",
                                    .timeout_ns = NS_PER_S,
                                    .init_timeout_ns = NS_PER_S,
                                    .concurrency = 1,
                                    .memory_mb = 128,
-                                   .program = {program, folder}};
+                                   .program = {program, folder},
+                                   .arguments = arguments};
 
 static bool accepted[DESCRIPTORS];
 static int accepted_count;
