@@ -56,10 +56,10 @@ export AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED=true
 # The native part of aws-lambda-ric.
 ric=$build/node_modules/aws-lambda-ric
 ric_test= missing=
+for tool in g++ make cmake autoconf automake libtoolize python3; do
+    have $tool || missing="$missing $tool"
+done
 if [ -d $ric ] && [ ! -e $ric/dist/rapid-client.node ]; then
-    for tool in g++ make cmake autoconf automake libtoolize python3; do
-        have $tool || missing="$missing $tool"
-    done
     prefix=$(node -p 'path.dirname(path.dirname(process.execPath))')
     prefix=${npm_config_nodedir:-$prefix}
     [ -e "$prefix/include/node/node_api.h" ] || missing="$missing node_api.h"
@@ -69,6 +69,38 @@ if [ -d $ric ] && [ ! -e $ric/dist/rapid-client.node ]; then
     elif ! (cd $build && MAKEFLAGS=-j2 npm_config_nodedir=$prefix \
         npm rebuild --foreground-scripts aws-lambda-ric) >$log 2>&1; then
         ric_test=$(broken $log 'aws-lambda-ric does not build')
+    fi
+fi
+
+# Version 4 of it, for several events at once, needs node 22, which npm has.
+log=$build/node22.log
+node22=
+if ! have npm; then
+    several=$(skip 'several streams in one environment: no npm here')
+elif [ -n "$missing" ]; then
+    several=$(skip "several streams in one environment: no$missing here")
+else
+    if ! cmp -s test/clients/node22.json $build/node22/package.json; then
+        rm -rf $build/node22 && mkdir $build/node22
+        cp test/clients/node22.json $build/node22/package.json
+        (cd $build/node22 && npm install --ignore-scripts --no-package-lock \
+            --no-audit --no-fund) >$log 2>&1 || rm -f $build/node22/package.json
+    fi
+    for node22 in "$build"/node22/node_modules/node-linux-*/bin/node; do
+        [ -x "$node22" ] && break
+    done
+    ric=$build/node22/node_modules/aws-lambda-ric
+    if [ -x "$node22" ] && [ ! -e $ric/rapid-client.node ]; then
+        prefix=$(cd "$(dirname "$node22")/.." && pwd)
+        (cd $build/node22 && PATH=$prefix/bin:$PATH MAKEFLAGS=-j2 \
+            npm_config_nodedir=$prefix \
+            npm rebuild --foreground-scripts aws-lambda-ric) >>$log 2>&1
+    fi
+    several="node test/clients/several.mjs $node22"
+    if [ ! -x "$node22" ]; then
+        several=$(skip 'several streams in one environment: npm has no node 22 for this machine')
+    elif [ ! -e $ric/rapid-client.node ]; then
+        several=$(broken $log 'aws-lambda-ric 4 does not build')
     fi
 fi
 
@@ -87,6 +119,6 @@ if ! have curl; then
     runtimes=$(skip 'other runtimes: no curl here')
 fi
 
-set -- "$sdk" "$browser" "$runtimes"
+set -- "$sdk" "$browser" "$runtimes" "$several"
 [ -z "$ric_test" ] || set -- "$@" "$ric_test"
 exec sh test/run.sh "$@" 'node test/clients/load.mjs'

@@ -42,7 +42,9 @@ struct client {
 /* The payload 2.0 event of a Function URL. */
 void url_event(struct buf *out, const struct client *c, const char *id);
 
-extern const struct caller_ops url_ops, buffered_ops, stream_ops, invoke_ops;
+extern const struct caller_ops url_ops, buffered_ops;
+extern const struct caller_ops stream_ops, invoke_ops;
+extern const struct caller_ops stream_tail_ops, invoke_tail_ops;
 
 /* Reads the prelude in c->answer into c->status and c->fields. NULL, or what
  * is wrong with it. */

@@ -88,9 +88,10 @@ static size_t on_room(struct caller *caller)
     return waiting < OUT_HIGH_BYTES ? OUT_HIGH_BYTES - waiting : 0;
 }
 
-static void on_finished(struct caller *caller, bool failed)
+static void on_finished(struct caller *caller, bool failed, struct slice tail)
 {
     (void)caller;
+    (void)tail;
     direct.finished = true;
     direct.failed = direct.failed || failed;
     flush();
@@ -114,6 +115,7 @@ void direct_invoke(struct slice event, const char *name)
     (void)name_read(&function, slice_of(name == NULL ? "function" : name),
                     slice_of(""));
     i = invocation_new(&direct.caller, function.arn, slice_of(""));
+    memcpy(i->version, "$LATEST", sizeof "$LATEST");
     buf_add_slice(&i->event, event);
     (void)pool_submit(i);
 }

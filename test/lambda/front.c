@@ -225,6 +225,8 @@ struct invocation *client_invocation(struct client *c, bool waits)
     (void)fields_get(&c->conn.reader.head.fields, "x-amzn-trace-id", &trace);
     i = invocation_new(waits ? &c->caller : NULL, c->function.arn, trace);
     memcpy(i->id, c->id, sizeof i->id);
+    memcpy(i->version, name_version(&c->function),
+           strlen(name_version(&c->function)) + 1);
     return i;
 }
 

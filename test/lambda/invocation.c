@@ -21,6 +21,45 @@
  * so this one is taken for the same. */
 #define STREAM_BYTES_MAX (200u * 1024u * 1024u)
 
+/* What a caller gets of the log. */
+#define TAIL_BYTES 4096u
+
+void invocation_output(struct invocation *i, struct slice lines)
+{
+    if (!i->wants_tail) {
+        return;
+    }
+    buf_add_slice(&i->tail, lines);
+    if (buf_size(&i->tail) > 2 * TAIL_BYTES) {
+        buf_consume(&i->tail, buf_size(&i->tail) - TAIL_BYTES);
+    }
+}
+
+struct slice invocation_tail(struct invocation *i)
+{
+    if (buf_size(&i->tail) > TAIL_BYTES) {
+        buf_consume(&i->tail, buf_size(&i->tail) - TAIL_BYTES);
+    }
+    return buf_slice(&i->tail);
+}
+
+/* A line of ours that is part of the invocation's log. */
+FORMAT(3, 4)
+static void tell(struct invocation *i, enum log_kind kind, const char *format,
+                 ...)
+{
+    struct buf line = {0};
+    va_list args;
+
+    va_start(args, format);
+    buf_format_list(&line, format, args);
+    va_end(args);
+    log_line(kind, "%.*s", (int)buf_size(&line), (const char *)line.data);
+    buf_byte(&line, '\n');
+    invocation_output(i, buf_slice(&line));
+    buf_free(&line);
+}
+
 static void on_refill(struct watch *w)
 {
     struct invocation *i = CONTAINER(w, struct invocation, refill);
@@ -121,9 +160,8 @@ void invocation_answer(struct invocation *i, const struct failure *failure)
     i->answered = true;
     loop_remove(&i->refill);
     if (failure != NULL) {
-        log_line(LOG_ERROR, "ERROR RequestId: %s %s: %.*s", i->id,
-                 failure->type, (int)failure->body.size,
-                 (const char *)failure->body.data);
+        tell(i, LOG_ERROR, "ERROR RequestId: %s %s: %.*s", i->id, failure->type,
+             (int)failure->body.size, (const char *)failure->body.data);
         i->error_type = slice_copy(slice_of(failure->type));
         if (i->status == NULL) {
             i->status = "error";
@@ -156,8 +194,8 @@ void invocation_fail(struct invocation *i, const char *type, const char *format,
     json_quote(&body, buf_slice(&message));
     buf_text(&body, "}");
     if (i->answered) {
-        log_line(LOG_ERROR, "ERROR RequestId: %s %s: %.*s", i->id, type,
-                 (int)buf_size(&body), (const char *)body.data);
+        tell(i, LOG_ERROR, "ERROR RequestId: %s %s: %.*s", i->id, type,
+             (int)buf_size(&body), (const char *)body.data);
         free(i->error_type);
         i->error_type = slice_copy(slice_of(type));
         if (i->status == NULL) {
@@ -171,34 +209,45 @@ void invocation_fail(struct invocation *i, const char *type, const char *format,
     buf_free(&body);
 }
 
-static void report(const struct invocation *i, long memory_kib)
+void invocation_start(struct invocation *i)
+{
+    if (!i->told_start) {
+        i->told_start = true;
+        tell(i, LOG_REPORT, "START RequestId: %s Version: %s", i->id,
+             i->version);
+    }
+}
+
+/* The initialisation is billed as well. */
+static void report(struct invocation *i, long memory_kib)
 {
     int64_t now = now_ns();
     int64_t started = i->started == 0 ? now : i->started;
+    int64_t billed = now - started + i->init_ns + NS_PER_MS - 1;
     struct buf line = {0};
 
-    buf_format(&line, "REPORT RequestId: %s Duration: %.2f ms", i->id,
-               (double)(now - started) / 1e6);
+    buf_format(&line,
+               "REPORT RequestId: %s\tDuration: %.2f ms\tBilled Duration: "
+               "%lld ms\tMemory Size: %ld MB\tMax Memory Used: %ld MB",
+               i->id, (double)(now - started) / 1e6,
+               (long long)(billed / NS_PER_MS), i->memory_mb,
+               (memory_kib + 1023) / 1024);
     if (i->init_ns > 0) {
-        buf_format(&line, " Init Duration: %.2f ms", (double)i->init_ns / 1e6);
+        buf_format(&line, "\tInit Duration: %.2f ms", (double)i->init_ns / 1e6);
     }
     if (i->first_byte != 0) {
-        buf_format(&line, " Time To First Byte: %.2f ms",
+        buf_format(&line, "\tTime To First Byte: %.2f ms",
                    (double)(i->first_byte - started) / 1e6);
     }
-    buf_format(&line, " Bytes: %llu Chunks: %llu", (unsigned long long)i->bytes,
-               (unsigned long long)i->chunks);
-    if (memory_kib > 0) {
-        buf_format(&line, " Max Memory Used: %ld MB",
-                   (memory_kib + 1023) / 1024);
-    }
+    buf_format(&line, "\tBytes: %llu\tChunks: %llu",
+               (unsigned long long)i->bytes, (unsigned long long)i->chunks);
     if (i->status != NULL) {
-        buf_format(&line, " Status: %s", i->status);
+        buf_format(&line, "\tStatus: %s", i->status);
         if (i->error_type != NULL) {
-            buf_format(&line, " Error Type: %s", i->error_type);
+            buf_format(&line, "\tError Type: %s", i->error_type);
         }
     }
-    log_line(LOG_REPORT, "%.*s", (int)buf_size(&line), (const char *)line.data);
+    tell(i, LOG_REPORT, "%.*s", (int)buf_size(&line), (const char *)line.data);
     buf_free(&line);
 }
 
@@ -210,6 +259,7 @@ void invocation_discard(struct invocation *i)
     loop_remove(&i->refill);
     loop_remove(&i->timer);
     buf_free(&i->event);
+    buf_free(&i->tail);
     free(i->arn);
     free(i->trace_id);
     free(i->client_context);
@@ -223,11 +273,14 @@ void invocation_finish(struct invocation *i, long memory_kib)
     struct caller *caller = i->caller;
     bool failed = i->status != NULL;
 
+    invocation_start(i);
+    tell(i, LOG_REPORT, "END RequestId: %s", i->id);
     report(i, memory_kib);
-    invocation_discard(i);
     if (caller != NULL && caller->ops->finished != NULL) {
-        caller->ops->finished(caller, failed);
+        caller->ops->finished(caller, failed, invocation_tail(i));
     }
+    i->caller = NULL;
+    invocation_discard(i);
 }
 
 void invocation_flush(struct invocation *i)

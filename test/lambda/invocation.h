@@ -28,8 +28,9 @@ struct caller_ops {
     /* Failure is NULL on success. It may come without begin(). */
     void (*end)(struct caller *, const struct failure *failure);
     size_t (*room)(struct caller *);
-    void (*flush)(struct caller *);                 /* may be NULL */
-    void (*finished)(struct caller *, bool failed); /* may be NULL */
+    void (*flush)(struct caller *); /* may be NULL */
+    /* May be NULL. Comes last, with the end of the invocation's log. */
+    void (*finished)(struct caller *, bool failed, struct slice tail);
 };
 
 struct caller {
@@ -59,6 +60,10 @@ struct invocation {
     int64_t deadline_ms; /* of the wall clock */
     uint64_t bytes, chunks;
     bool begun, answered, throttled;
+    bool wants_tail, told_start;
+    struct buf tail; /* of its log */
+    char version[129];
+    long memory_mb;
     const char *status; /* of the REPORT line; NULL: it went well */
     char *error_type;
     int64_t tokens, refilled;
@@ -81,7 +86,12 @@ void invocation_fail(struct invocation *i, const char *type, const char *format,
                      ...) FORMAT(3, 4);
 /* Frees one that nobody has run. */
 void invocation_discard(struct invocation *i);
-/* Writes the REPORT line and frees it. */
+/* The runtime has the event: the START line. */
+void invocation_start(struct invocation *i);
+/* Lines that the runtime has written meanwhile. */
+void invocation_output(struct invocation *i, struct slice lines);
+struct slice invocation_tail(struct invocation *i);
+/* Writes the END and REPORT lines and frees it. */
 void invocation_finish(struct invocation *i, long memory_kib);
 /* What the caller got is all for now: it sends it. Pieces that arrive together
  * leave together. */

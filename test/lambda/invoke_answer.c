@@ -6,6 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The operations with a tail answer when the log is complete: when the runtime
+ * has asked for the next event. */
+
 static struct client *of(struct caller *caller)
 {
     return CONTAINER(caller, struct client, caller);
@@ -101,21 +104,26 @@ static void stream_flush(struct caller *caller)
     conn_flush(&of(caller)->conn);
 }
 
-static void stream_end(struct caller *caller, const struct failure *failure)
+/* What InvokeComplete says is kept until it leaves. */
+static void stream_note(struct client *c, const struct failure *failure)
 {
-    struct client *c = of(caller);
+    if (failure != NULL) {
+        buf_text(&c->fields, "\"ErrorCode\":");
+        json_quote(&c->fields, slice_of(failure->type));
+        buf_text(&c->fields, ",\"ErrorDetails\":");
+        json_quote(&c->fields, failure->body);
+    }
+}
+
+static void stream_complete(struct client *c)
+{
     struct buf complete = {0};
 
     if (!c->answered) {
         stream_head(c);
     }
     buf_byte(&complete, '{');
-    if (failure != NULL) {
-        buf_text(&complete, "\"ErrorCode\":");
-        json_quote(&complete, slice_of(failure->type));
-        buf_text(&complete, ",\"ErrorDetails\":");
-        json_quote(&complete, failure->body);
-    }
+    buf_add_slice(&complete, buf_slice(&c->fields));
     buf_byte(&complete, '}');
     send_event(c, "InvokeComplete", "application/json", buf_slice(&complete));
     buf_free(&complete);
@@ -123,6 +131,30 @@ static void stream_end(struct caller *caller, const struct failure *failure)
         buf_text(&c->conn.out, "0\r\n\r\n");
     }
     client_done(c, true);
+}
+
+static void stream_end(struct caller *caller, const struct failure *failure)
+{
+    stream_note(of(caller), failure);
+    stream_complete(of(caller));
+}
+
+static void stream_tail_end(struct caller *caller,
+                            const struct failure *failure)
+{
+    stream_note(of(caller), failure);
+}
+
+static void stream_tail(struct caller *caller, bool failed, struct slice tail)
+{
+    struct client *c = of(caller);
+
+    (void)failed;
+    buf_text(&c->fields, buf_size(&c->fields) > 0 ? ",\"LogResult\":\""
+                                                  : "\"LogResult\":\"");
+    base64_encode(&c->fields, tail);
+    buf_byte(&c->fields, '"');
+    stream_complete(c);
 }
 
 static void invoke_data(struct caller *caller, struct slice data)
@@ -133,20 +165,50 @@ static void invoke_data(struct caller *caller, struct slice data)
 /* Trailers count as success for Lambda; a caller of Invoke that got half a
  * result and no sign of the error would be misled, so the error is the
  * payload. */
-static void invoke_end(struct caller *caller, const struct failure *failure)
+static void invoke_note(struct client *c, const struct failure *failure)
 {
-    struct client *c = of(caller);
+    if (failure != NULL) {
+        buf_clear(&c->answer);
+        buf_add_slice(&c->answer, failure->body);
+        buf_text(&c->fields, "X-Amz-Function-Error: Unhandled\r\n");
+    }
+}
+
+static void invoke_complete(struct client *c)
+{
     struct buf fields = {0};
 
+    buf_text(&fields, "Content-Type: application/json\r\n");
+    buf_add_slice(&fields, buf_slice(&c->fields));
     buf_format(&fields,
-               "Content-Type: application/json\r\n%s"
                "x-amzn-RequestId: %s\r\nX-Amz-Executed-Version: %s\r\n%c",
-               failure != NULL ? "X-Amz-Function-Error: Unhandled\r\n" : "",
                c->id, name_version(&c->function), 0);
-    client_reply(c, 200, (char *)fields.data,
-                 failure != NULL ? failure->body : buf_slice(&c->answer));
+    client_reply(c, 200, (char *)fields.data, buf_slice(&c->answer));
     buf_free(&fields);
     client_done(c, true);
+}
+
+static void invoke_end(struct caller *caller, const struct failure *failure)
+{
+    invoke_note(of(caller), failure);
+    invoke_complete(of(caller));
+}
+
+static void invoke_tail_end(struct caller *caller,
+                            const struct failure *failure)
+{
+    invoke_note(of(caller), failure);
+}
+
+static void invoke_tail(struct caller *caller, bool failed, struct slice tail)
+{
+    struct client *c = of(caller);
+
+    (void)failed;
+    buf_text(&c->fields, "X-Amz-Log-Result: ");
+    base64_encode(&c->fields, tail);
+    buf_text(&c->fields, "\r\n");
+    invoke_complete(c);
 }
 
 static size_t on_room(struct caller *caller)
@@ -163,3 +225,15 @@ const struct caller_ops stream_ops = {.streams = true,
 
 const struct caller_ops invoke_ops = {
     .begin = stream_begin, .data = invoke_data, .end = invoke_end};
+
+const struct caller_ops stream_tail_ops = {.streams = true,
+                                           .begin = stream_begin,
+                                           .data = stream_data,
+                                           .end = stream_tail_end,
+                                           .room = on_room,
+                                           .finished = stream_tail};
+
+const struct caller_ops invoke_tail_ops = {.begin = stream_begin,
+                                           .data = invoke_data,
+                                           .end = invoke_tail_end,
+                                           .finished = invoke_tail};

@@ -31,6 +31,7 @@ static void flush(struct output *o, bool all)
             return;
         }
         log_output(s);
+        o->lines(o, s);
         buf_consume(&o->text, s.size);
     }
 }
@@ -77,8 +78,10 @@ static void on_readable(struct watch *w, short revents)
     }
 }
 
-void output_init(struct output *o)
+void output_init(struct output *o,
+                 void (*lines)(struct output *, struct slice lines))
 {
+    o->lines = lines;
     o->watch.fd = -1;
     o->watch.events = POLLIN;
     o->watch.on_io = on_readable;

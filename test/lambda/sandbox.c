@@ -35,6 +35,37 @@ static void on_accept_pause(struct watch *w)
     w->events = POLLIN;
 }
 
+static bool contains(struct slice s, const char *text)
+{
+    size_t size = strlen(text);
+
+    for (size_t i = 0; i + size <= s.size; i++) {
+        if (memcmp(s.data + i, text, size) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Of several invocations, a line is that of the one whose id is in it. */
+static void on_lines(struct output *o, struct slice lines)
+{
+    struct sandbox *box = CONTAINER(o, struct sandbox, output);
+
+    for (struct invocation *i = box->invocations; i != NULL; i = i->next) {
+        struct slice rest = lines;
+
+        while (i->wants_tail && rest.size > 0) {
+            struct slice line = slice_cut(&rest, '\n');
+
+            line.size++;
+            if (box->settings->max_concurrency == 0 || contains(line, i->id)) {
+                invocation_output(i, line);
+            }
+        }
+    }
+}
+
 static void add(struct sandbox *box, struct invocation *i)
 {
     i->sandbox = box;
@@ -227,6 +258,7 @@ static void run(struct invocation *i)
     }
     if (api_is_polled(box)) {
         i->phase = PHASE_RUNNING;
+        invocation_start(i);
         box->epoch = i->started;
         wire_invocation_starts(box->number, i->id);
         api_deliver(i);
@@ -337,6 +369,7 @@ void sandbox_assign(struct sandbox *box, struct invocation *i)
     add(box, i);
     i->phase = PHASE_WAITING;
     i->throttled = box->settings->throttle;
+    i->memory_mb = box->settings->memory_mb;
     if (box->state == RUNTIME_READY) {
         run(i);
     } else {
@@ -458,6 +491,6 @@ void sandbox_init(struct sandbox *box, unsigned number,
     box->listener.on_io = on_connection;
     box->listener.on_due = on_accept_pause;
     box->timer.on_due = on_timer;
-    output_init(&box->output);
+    output_init(&box->output, on_lines);
     loop_add(&box->timer);
 }

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define TYPE "x-amz-invocation-type"
+
 /* What becomes a header of /next, and the most that it may have. Lambda's
  * limit on a client context is one on its base64. */
 static const struct {
@@ -336,13 +338,22 @@ static bool add_client_context(struct client *c, struct invocation *i)
     return good;
 }
 
-static bool asks(const struct client *c, const char *type)
+static bool asks(const struct client *c, const char *name, const char *value)
 {
     struct slice s;
 
-    return fields_get(&c->conn.reader.head.fields, "x-amz-invocation-type",
-                      &s) &&
-           slice_is(s, type);
+    return fields_get(&c->conn.reader.head.fields, name, &s) &&
+           slice_is(s, value);
+}
+
+static const struct caller_ops *choose_ops(const struct client *c)
+{
+    bool tail = asks(c, "x-amz-log-type", "Tail");
+
+    if (c->route == ROUTE_STREAM) {
+        return tail ? &stream_tail_ops : &stream_ops;
+    }
+    return tail ? &invoke_tail_ops : &invoke_ops;
 }
 
 static bool check_event(struct client *c)
@@ -366,15 +377,16 @@ static bool check_event(struct client *c)
 
 static void start_invoke(struct client *c)
 {
-    bool async = c->route == ROUTE_INVOKE && asks(c, "Event");
+    bool async = c->route == ROUTE_INVOKE && asks(c, TYPE, "Event");
     struct invocation *i;
     struct slice tenant;
 
     if (!check_event(c)) {
         return;
     }
-    c->caller.ops = c->route == ROUTE_STREAM ? &stream_ops : &invoke_ops;
+    c->caller.ops = choose_ops(c);
     i = client_invocation(c, !async);
+    i->wants_tail = !async && c->caller.ops->finished != NULL;
     if (fields_get(&c->conn.reader.head.fields, "x-amz-tenant-id", &tenant) &&
         tenant.size > 0) {
         i->tenant_id = slice_copy(tenant);
@@ -386,7 +398,7 @@ static void start_invoke(struct client *c)
                        "object.");
         return;
     }
-    if (asks(c, "DryRun")) {
+    if (asks(c, TYPE, "DryRun")) {
         invocation_discard(i);
         answer_at_once(c, 204);
         return;

@@ -14,12 +14,97 @@ static void test_lines(void)
     if (is_up(&l)) {
         expect(&l, "a line without an end", "/mutter", 200, "~", "~");
         check("a line without an end comes before the REPORT",
-              logs(&l, "without an end\nREPORT "), l.log.data);
+              logs(&l, "without an end\nEND ") && logs(&l, "\nREPORT "),
+              l.log.data);
         expect(&l, "text of a peer", "/odd-path", 200, "~", "~");
         check("text of a peer: controls and invalid bytes are made harmless",
               logs(&l, "404 for /??\xc3\xa9\n"), l.log.data);
         stop(&l);
     }
+}
+
+static void decode(struct bytes *out, const char *base64)
+{
+    static const char digits[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrst"
+        "uvwxyz0123456789+/";
+    unsigned long bits = 0;
+    int count = 0;
+
+    append(out, "", 0);
+    for (; *base64 != '\0' && *base64 != '='; base64++) {
+        const char *digit = strchr(digits, *base64);
+
+        bits = bits << 6 | (unsigned long)(digit == NULL ? 0 : digit - digits);
+        count += 6;
+        if (count >= 8) {
+            char byte = (char)(bits >> (count - 8) & 255);
+
+            append(out, &byte, 1);
+            count -= 8;
+        }
+    }
+}
+
+#define TAIL "X-Amz-Log-Type: Tail\r\n"
+#define ENDED                                                              \
+    "END RequestId: ~\nREPORT RequestId: ~\tDuration: ~ ms\tBilled "       \
+    "Duration: ~ ms\tMemory Size: 128 MB\tMax Memory Used: ~ MB~\tBytes: " \
+    "~\tChunks: ~\n"
+
+static void test_tail(void)
+{
+    struct bytes log = {0}, events = {0};
+    struct lambda l;
+    struct message m;
+    const char *result;
+
+    start(&l, "good", PORTS, END);
+    if (!is_up(&l)) {
+        return;
+    }
+    expect(&l, "before", "/mutter", 200, "~", "~");
+    post(&l, &m, INVOKE, TAIL, TEXT("{\"do\":\"paint\"}"));
+    result = field(&m, "x-amz-log-result");
+    decode(&log, result == NULL ? "" : result);
+    check("the tail of the log",
+          is_like(log.data,
+                  "START RequestId: ~ Version: $LATEST\na\rb\r\n~\n" ENDED) &&
+              count_of(log.data, "START") == 1,
+          log.data);
+    message_free(&m);
+    release(&log);
+    post(&l, &m, INVOKE, TAIL, TEXT("{\"do\":\"shout\"}"));
+    result = field(&m, "x-amz-log-result");
+    decode(&log, result == NULL ? "" : result);
+    check("4 KiB of it",
+          log.size == 4096 && is_like(log.data, "~19999 says ~" ENDED),
+          log.data);
+    message_free(&m);
+    release(&log);
+    post(&l, &m, INVOKE, TAIL, TEXT("{\"do\":\"error\"}"));
+    check("an error with its log",
+          field(&m, "x-amz-log-result") != NULL &&
+              field(&m, "x-amz-function-error") != NULL &&
+              strcmp(m.body.data,
+                     "{\"errorType\":\"E\",\"errorMessage\":\"m\"}") == 0,
+          m.head.data);
+    message_free(&m);
+    post(&l, &m, STREAM, TAIL, TEXT("{\"do\":\"trailers\"}"));
+    decode_events(&m, &events);
+    check("in InvokeComplete",
+          is_like(events.data,
+                  "PayloadChunk:part|InvokeComplete:{\"ErrorCode\":"
+                  "\"Function.Oh\",\"ErrorDetails\":\"~\","
+                  "\"LogResult\":\"U1RBUlQg~\"}|"),
+          events.data);
+    message_free(&m);
+    release(&events);
+    post(&l, &m, INVOKE, TAIL, TEXT("{\"do\":\"exit7\"}"));
+    check("of a runtime that ends, too", field(&m, "x-amz-log-result") != NULL,
+          m.head.data);
+    message_free(&m);
+    stop(&l);
 }
 
 static void test_nobody_reads(void)
@@ -64,6 +149,7 @@ static void test_terminal(void)
 void test_log(void)
 {
     test_lines();
+    test_tail();
     test_nobody_reads();
     test_terminal();
 }

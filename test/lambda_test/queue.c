@@ -42,7 +42,7 @@ static void test_leaving(void)
     message_free(&m);
     stream_close(&first);
     expect(&l, "the last one", "/words", 200, "~", "one two three");
-    (void)logs(&l, "Chunks: 3 ");
+    (void)logs(&l, "Chunks: 3\n");
     check("the event ran, the one that left did not",
           count_of(l.log.data, "REPORT ") == 3, l.log.data);
     stop(&l);
