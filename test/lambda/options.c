@@ -66,6 +66,11 @@ static const char help[] =
     "                        a page, FILE.pcapng a capture for Wireshark.\n"
     "  --env NAME=VALUE      sets a variable for the runtime; --env NAME\n"
     "                        passes on our own. May be repeated.\n"
+    "  --env-file FILE       the same, line by line; # begins a comment\n"
+    "  --aws-credentials     passes on our variables that begin with AWS_\n"
+    "  --memory MB           what the runtime is told to have (128; 2048 with\n"
+    "                        --max-concurrency), 128 to 10240. Given, it is a\n"
+    "                        limit on what its processes have resident.\n"
     "  --invoke EVENT        no front: one invocation, with the JSON text\n"
     "                        EVENT (@FILE: from a file, -: from stdin). The\n"
     "                        stream goes to stdout, all else to stderr. The\n"
@@ -88,6 +93,8 @@ static const char help[] =
     "changed, or the script that an interpreter is given, the next invocation\n"
     "uses it; a process that still runs the old one ends when it is idle.\n"
     "NO_COLOR switches colours off.\n";
+
+extern char **environ;
 
 static struct settings settings = {
     .port = 8080,
@@ -205,6 +212,7 @@ static void refuse_reserved(const char *value)
     static const char *const names[][2] = {
         {"AWS_LAMBDA_RUNTIME_API", "--runtime-api"},
         {"AWS_LAMBDA_FUNCTION_NAME", "--function-name"},
+        {"AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "--memory"},
         {"AWS_LAMBDA_MAX_CONCURRENCY", "--max-concurrency"},
     };
     size_t size = strcspn(value, "=");
@@ -250,6 +258,80 @@ static void set_env(const char *value)
         refuse("--env %s: there is no such variable to pass on", value);
     }
     buf_format(&settings.environment, "%s=%s%c", value, own, 0);
+}
+
+static void set_memory(const char *value)
+{
+    if (!parse_number(value, 10240, &settings.memory_mb) ||
+        settings.memory_mb < 128) {
+        refuse("--memory must be a number from 128 to 10240, not \"%s\"",
+               value);
+    }
+    settings.memory_given = true;
+}
+
+/* Ours that begin with AWS_, and are not Lambda's. */
+static void set_credentials(const char *value)
+{
+    size_t before = buf_size(&settings.environment);
+
+    (void)value;
+    for (char **e = environ; *e != NULL; e++) {
+        if (strncmp(*e, "AWS_", 4) == 0 &&
+            strncmp(*e, "AWS_LAMBDA_", 11) != 0) {
+            buf_format(&settings.environment, "%s%c", *e, 0);
+        }
+    }
+    if (buf_size(&settings.environment) == before) {
+        refuse("%s: no variable here begins with AWS_", "--aws-credentials");
+    }
+}
+
+/* A line of a file: NAME=VALUE, or NAME alone; quotes around the value are
+ * taken off, and "export" in front of the name. */
+static void add_file_line(char *line)
+{
+    char *name = line + strspn(line, " \t");
+    size_t size = strcspn(name, "\r");
+
+    while (size > 0 && (name[size - 1] == ' ' || name[size - 1] == '\t')) {
+        size--;
+    }
+    name[size] = '\0';
+    if (strncmp(name, "export ", 7) == 0) {
+        name += 7;
+    }
+    if (name[0] == '\0' || name[0] == '#') {
+        return;
+    }
+    line = strchr(name, '=');
+    size = line == NULL ? 0 : strlen(line);
+    if (size >= 3 && (line[1] == '"' || line[1] == '\'') &&
+        line[size - 1] == line[1]) {
+        memmove(line + 1, line + 2, size - 3);
+        line[size - 2] = '\0';
+    }
+    set_env(name);
+}
+
+static void set_env_file(const char *path)
+{
+    FILE *file = fopen(path, "r");
+    char line[8192];
+
+    if (file == NULL) {
+        refuse("--env-file: cannot read %s", path);
+    }
+    while (fgets(line, sizeof line, file) != NULL) {
+        size_t size = strcspn(line, "\n");
+
+        if (line[size] == '\0' && size + 1 == sizeof line) {
+            refuse("--env-file: a line that is too long in %s", path);
+        }
+        line[size] = '\0';
+        add_file_line(line);
+    }
+    (void)fclose(file);
 }
 
 static void set_function_name(const char *value)
@@ -361,6 +443,9 @@ static const struct option {
     {"--throttle", set_throttle, FLAG},
     {"--wire", set_wire, EITHER},
     {"--env", set_env, VALUE},
+    {"--env-file", set_env_file, VALUE},
+    {"--aws-credentials", set_credentials, FLAG},
+    {"--memory", set_memory, VALUE},
     {"--invoke", set_invoke, VALUE},
     {"--help", tell_help, FLAG},
     {"-h", tell_help, FLAG},
@@ -412,6 +497,9 @@ const struct settings *read_arguments(int argc, char **argv)
         refuse("%s is missing", "-- BOOTSTRAP");
     }
     settings.arguments = argv + i + 1;
+    if (settings.max_concurrency > 0 && !settings.memory_given) {
+        settings.memory_mb = 2048;
+    }
     if (settings.cors_origins == NULL &&
         (settings.cors_methods != NULL || settings.cors_headers != NULL ||
          settings.cors_credentials)) {

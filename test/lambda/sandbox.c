@@ -5,6 +5,7 @@
 #include "log.h"
 #include "pool.h"
 #include "runtime_api.h"
+#include "tree.h"
 #include "wire.h"
 
 #include <errno.h>
@@ -18,6 +19,8 @@
 #define INIT_ERROR_NS (NS_PER_S / 2)
 /* The deadline that a runtime is told where there is none: Lambda's latest. */
 #define NO_TIMEOUT_MS 900000
+/* How often a runtime's memory is looked at. */
+#define MEMORY_NS (NS_PER_S / 10)
 /* A program that somebody has open for writing cannot be run yet. */
 #define TRY_NS    (NS_PER_S / 20)
 #define TRIES_MAX 200
@@ -94,7 +97,7 @@ static void finish(struct invocation *i)
 
     /* With several at once, a line that has not ended may be another's. */
     output_take(&box->output, box->settings->max_concurrency == 0);
-    if (box->pid != 0 && !box->exited) {
+    if (box->pid != 0 && !box->exited && memory == 0) {
         memory = process_memory(box->pid);
     }
     take_out(i);
@@ -162,6 +165,33 @@ static void fail_of_exit(struct invocation *i)
         invocation_fail(i, "Runtime.ExitError", "Runtime exited with error: %s",
                         how);
     }
+}
+
+/* A limit on address space would fail runtimes that only reserve it; so what
+ * is resident is looked at, of all its processes. */
+static void on_look_at_memory(struct watch *w)
+{
+    struct sandbox *box = CONTAINER(w, struct sandbox, memory_timer);
+    long kib;
+
+    if (box->pid == 0 || box->exited || box->condemned) {
+        return;
+    }
+    box->memory_timer.due = now_ns() + MEMORY_NS;
+    kib = tree_memory(box->pid, box->mark.text);
+    if (kib <= box->settings->memory_mb * 1024) {
+        return;
+    }
+    box->memory_kib = kib;
+    log_line(LOG_NOTE,
+             "a runtime has %ld MB, more than --memory allows: killed",
+             kib / 1024);
+    while (box->invocations != NULL) {
+        invocation_fail(box->invocations, "Runtime.OutOfMemory",
+                        "Runtime exited with error: signal: killed");
+        finish(box->invocations);
+    }
+    condemn(box);
 }
 
 /* The process has ended, and so has all that it had sent. */
@@ -308,6 +338,9 @@ static bool start(struct sandbox *box)
         }
     } else if (box->settings->init_timeout_ns > 0) {
         box->timer.due = box->started + box->settings->init_timeout_ns;
+    }
+    if (box->settings->memory_given) {
+        box->memory_timer.due = box->started + MEMORY_NS;
     }
     output_open(&box->output, output);
     wire_process_starts(box->number, (long)pid, (unsigned)box->port);
@@ -492,5 +525,8 @@ void sandbox_init(struct sandbox *box, unsigned number,
     box->listener.on_due = on_accept_pause;
     box->timer.on_due = on_timer;
     output_init(&box->output, on_lines);
+    box->memory_timer.fd = -1;
+    box->memory_timer.on_due = on_look_at_memory;
     loop_add(&box->timer);
+    loop_add(&box->memory_timer);
 }

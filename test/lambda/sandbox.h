@@ -45,6 +45,7 @@ struct sandbox {
     int64_t started, used, init_ns;
     int64_t epoch; /* what the transcript's times are relative to */
     struct watch timer;
+    struct watch memory_timer;
 
     struct watch listener;
     uint16_t port;

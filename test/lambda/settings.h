@@ -23,6 +23,7 @@ struct settings {
     struct buf allowed_hosts;  /* names, each with its NUL */
     const char *function_name; /* NULL: any name is the function's */
     long memory_mb;
+    bool memory_given;      /* and so enforced */
     char *const *arguments; /* of the program, and its name first */
     struct program program;
     struct buf environment; /* NAME=VALUE, each with its NUL */

@@ -483,6 +483,24 @@ static void do_second(struct runtime *r)
     }
 }
 
+/* Takes 400 MB, a little at a time; half of it a child. */
+static void do_hoard(struct runtime *r)
+{
+    enum { PIECE = 1 << 20 };
+
+    (void)r;
+    (void)!fork();
+    for (int i = 0; i < 200; i++) {
+        char *piece = malloc(PIECE);
+
+        if (piece != NULL) {
+            memset(piece, i + 1, PIECE);
+        }
+        pause_ms(2);
+    }
+    hang();
+}
+
 static void do_exit7(struct runtime *r)
 {
     (void)r;
@@ -775,6 +793,7 @@ static const struct {
     {"late", do_late},
     {"late-stream", do_late_stream},
     {"second", do_second},
+    {"hoard", do_hoard},
     {"exit7", do_exit7},
     {"exit0", do_exit0},
     {"killed", do_killed},
