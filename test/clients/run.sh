@@ -2,7 +2,7 @@
 # The local Lambda as its clients meet it: AWS's SDK for JavaScript, curl, a
 # browser, a thousand clients at once; and with runtimes of others. What is
 # not here is skipped, and said so. It needs Debian's
-#     nodejs npm (20 or newer), curl, chromium
+#     nodejs npm (20 or newer), curl, chromium, wrk
 # and, to build the native part of AWS's runtime for Node.js, node's headers
 # (libnode-dev, or node's own package) and
 #     g++ make cmake autoconf automake libtool python3
@@ -121,4 +121,5 @@ fi
 
 set -- "$sdk" "$browser" "$runtimes" "$several"
 [ -z "$ric_test" ] || set -- "$@" "$ric_test"
-exec sh test/run.sh "$@" 'node test/clients/load.mjs'
+exec sh test/run.sh "$@" 'node test/clients/load.mjs' \
+    'node test/clients/measure.mjs'
