@@ -19,12 +19,18 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 
-/* Nothing happened for so long: it waits. An early answer is waited for 1 s. */
-#define PATIENCE_MS 2500
+/* So many bytes of trace since the peer has heard of it: it waits, and wakes up
+ * again and again. Between two bytes of an exchange it makes a few calls. */
+#define WAITS_BYTES 16384
+/* Or it sleeps in one call for longer than any delay here, in seconds. */
+#define SLEEPS_S 60
+/* Nothing has happened for so long, not even that: it hangs. */
+#define HANGS_MS 60000
 /* What getsockopt() is called after. */
 #define INTERRUPTED "inject=connect:error=EINTR:when=1"
 /* Most of a run is waiting. */
@@ -144,23 +150,55 @@ static int serve(int fd, int connection)
     return 1;
 }
 
+static long trace_size(void)
+{
+    struct stat s;
+
+    return stat(trace, &s) == 0 ? (long)s.st_size : 0;
+}
+
+/* Whether the call that has not returned yet, at the end of the trace, is a
+ * long sleep. */
+static int sleeps_long(void)
+{
+    char end[128];
+    FILE *file = fopen(trace, "r");
+    long long seconds = 0;
+    const char *line;
+    size_t n;
+
+    if (!file)
+        return 0;
+    (void)fseek(file, trace_size() < 127 ? 0 : -127, SEEK_END);
+    n = fread(end, 1, 127, file);
+    fclose(file);
+    end[n] = '\0';
+    line = strrchr(end, '\n');
+    return line && sscanf(line + 1, "nanosleep({tv_sec=%lld", &seconds) == 1 &&
+           seconds > SLEEPS_S;
+}
+
 /* Plays the peer until bootstrap ends, or nothing more happens. */
 static enum outcome play(int listener, pid_t pid, int closes, int *status)
 {
     struct pollfd p[2] = {{.fd = listener, .events = POLLIN},
                           {.fd = -1, .events = POLLIN}};
-    long last_ms = now_ms();
+    long last_ms = now_ms(), last_size = 0;
     enum outcome outcome = EXITED;
     int connection = -1;
 
     while (waitpid(pid, status, WNOHANG) == 0) {
-        if (outcome != WAITED && now_ms() - last_ms > PATIENCE_MS) {
+        if (outcome == EXITED &&
+            (trace_size() - last_size > WAITS_BYTES || sleeps_long()))
             outcome = WAITED;
+        else if (outcome == EXITED && now_ms() - last_ms > HANGS_MS)
+            outcome = NOTHING;
+        if (outcome != EXITED)
             kill(pid, SIGKILL);
-        }
         if (poll(p, 2, 5) <= 0)
             continue;
         last_ms = now_ms();
+        last_size = trace_size();
         if (p[1].fd >= 0 && !serve(p[1].fd, connection))
             p[1].fd = -1;
         if (!(p[0].revents & POLLIN))
@@ -202,6 +240,7 @@ static struct result run_binary(const char *injection)
     int listener = listen_at(&port), status;
     long begin_ms = now_ms();
 
+    (void)unlink(trace); /* of the run before */
     peer_start(&peer, &plan, port);
     r.outcome = play(listener, start(port, injection),
                      strncmp(injection, "close:", 6) != 0, &status);
