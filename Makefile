@@ -112,9 +112,9 @@ LAMBDA = $(patsubst $(ROOT)%.c,$(B)/native/%.o,\
 $(B)/lambda: $(LAMBDA)
 	$(call link_with,$(LINK_NATIVE))
 
-export EVENT
+run: export INVOKED := $(EVENT)
 run: $(PRODUCT) $(B)/lambda
-	@$(call RUN,$(B)/lambda) --invoke "$$EVENT" -- $(call RUN,$(PRODUCT))
+	@$(call RUN,$(B)/lambda) --invoke "$$INVOKED" -- $(call RUN,$(PRODUCT))
 
 serve: $(PRODUCT) $(B)/lambda
 	@exec $(call RUN,$(B)/lambda) --port $(PORT) --runtime-api 127.0.0.1:0 \

@@ -108,6 +108,11 @@ ok 'PORT of the environment' contains "$(PORT=81 in_copy make -n serve)" \
 ok 'CFLAGS of the environment' contains \
     "$(CFLAGS=-DX_Y in_copy make -n B=elsewhere)" ' -DX_Y '
 ok 'HOSTED=0 is none' works HOSTED=0
+event="{\"delay\":0,\"sentence\":\"\$a 'b\"}"
+ok 'EVENT' contains "$(in_copy make run EVENT="$event")" '"data":"$a"'
+ok 'EVENT of the environment' contains "$(EVENT=$event in_copy make run)" "\"'b\""
+echo '{"delay":0,"sentence":"from a file"}' >$dir/event.json
+ok 'EVENT=@FILE' contains "$(in_copy make run EVENT=@event.json)" '"data":"file"'
 
 # What is compiled again.
 cp test/handlers/trace.c $dir/mine.c
@@ -148,6 +153,7 @@ ok 'CFLAGS=-fnothing' refused nothing CFLAGS=-fnothing
 ok 'FILES=nothing' refused nothing zip FILES=nothing
 ok 'FILES=../tree' refused '..' zip FILES=../tree/Makefile
 ok 'FILES=/etc/hostname' refused '/etc/hostname' zip FILES=/etc/hostname
+ok 'FILES=.' refused bootstrap zip FILES=.
 ok 'FILES=./bootstrap' refused 'bootstrap' zip FILES=./bootstrap
 if [ "$bootstrap" = bootstrap ]; then
     echo 'static _Thread_local volatile int depth;
@@ -212,6 +218,15 @@ ok 'and its result' prints Hello.
 ok 'a Makefile in a path with a space' contains \
     "$(make -n -f "$dir/Makefile" 2>&1)" 'the path of this Makefile has a space'
 ok 'make -C' make -s -C "$dir"
+ok 'B= with a whole path' works B="$here/build/test/out" HANDLER=test/hello.c
+ok 'which runs' contains "$(in_copy make run B="$here/build/test/out" \
+    HANDLER=test/hello.c)" Hello.
+rm -rf build/test/out
+if command -v zip >/dev/null; then
+    echo a >"$dir/one file" && mkdir "$dir/more" && echo b >"$dir/more/two files"
+    ok 'zip there' contains "$(in_copy make zip FILES=more)" '2  more/two files'
+    ok 'FILES=' refused 'no one' zip FILES='one file'
+fi
 
 # Another's project: test/project, copied away, and this Makefile from there.
 project=build/test/project
