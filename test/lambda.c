@@ -90,37 +90,52 @@ static void open_standard_streams(void)
     close(fd);
 }
 
-static void tell_where(const struct settings *settings, uint16_t port)
+static bool is_loopback(const char *address)
 {
+    return strncmp(address, "127.", 4) == 0 || strcmp(address, "::1") == 0;
+}
+
+static void tell_where(const struct settings *settings, const char *host,
+                       unsigned port)
+{
+    const char *open = strchr(host, ':') != NULL ? "[" : "";
+    const char *close = open[0] == '[' ? "]" : "";
+
     log_line(LOG_NOTE,
-             "listening on http://127.0.0.1:%u, Runtime API on "
+             "listening on http://%s%s%s:%u, Runtime API on "
              "%s:%u",
-             (unsigned)port, settings->api_host, (unsigned)pool_port());
+             open, host, close, port, settings->api_host,
+             (unsigned)pool_port());
+    if (!is_loopback(host)) {
+        log_line(LOG_NOTE, "warning: whoever can reach %s can run the function",
+                 host);
+    }
     log_line(LOG_NOTE,
              "%s may be rebuilt at any time: the next invocation uses it",
              settings->arguments[0]);
-    log_line(LOG_NOTE, "try: curl -N -d '{}' http://127.0.0.1:%u/",
-             (unsigned)port);
+    log_line(LOG_NOTE, "try: curl -N -d '{}' http://%s%s%s:%u/", open, host,
+             close, port);
     log_line(LOG_NOTE,
-             "or:  curl -N -d '{}' http://127.0.0.1:%u/2021-11-15/functions/"
+             "or:  curl -N -d '{}' http://%s%s%s:%u/2021-11-15/functions/"
              "function/response-streaming-invocations",
-             (unsigned)port);
+             open, host, close, port);
     log_line(LOG_NOTE,
-             "or:  curl -d '{}' http://127.0.0.1:%u/2015-03-31/functions/"
+             "or:  curl -d '{}' http://%s%s%s:%u/2015-03-31/functions/"
              "function/invocations",
-             (unsigned)port);
+             open, host, close, port);
 }
 
 static bool serve(const struct settings *settings)
 {
+    const char *host = settings->bind == NULL ? "127.0.0.1" : settings->bind;
     uint16_t port = settings->port;
 
     if (!front_open(settings, &port)) {
-        log_line(LOG_NOTE, "cannot listen on 127.0.0.1:%u: %s",
+        log_line(LOG_NOTE, "cannot listen on %s:%u: %s", host,
                  (unsigned)settings->port, strerror(errno));
         return false;
     }
-    tell_where(settings, port);
+    tell_where(settings, host, port);
     return true;
 }
 

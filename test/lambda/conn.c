@@ -8,6 +8,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -305,26 +306,65 @@ void accept_pause(struct watch *listener)
     }
 }
 
+bool address_read(struct address *out, const char *host, uint16_t port)
+{
+    struct sockaddr_in *four = (struct sockaddr_in *)&out->storage;
+    struct sockaddr_in6 *six = (struct sockaddr_in6 *)&out->storage;
+
+    memset(out, 0, sizeof *out);
+    if (inet_pton(AF_INET, host, &four->sin_addr) == 1) {
+        four->sin_family = AF_INET;
+        four->sin_port = htons(port);
+        out->size = sizeof *four;
+    } else if (inet_pton(AF_INET6, host, &six->sin6_addr) == 1) {
+        six->sin6_family = AF_INET6;
+        six->sin6_port = htons(port);
+        out->size = sizeof *six;
+    }
+    return out->size > 0;
+}
+
+uint16_t address_port(const struct address *a)
+{
+    return ntohs(a->storage.ss_family == AF_INET6
+                     ? ((const struct sockaddr_in6 *)&a->storage)->sin6_port
+                     : ((const struct sockaddr_in *)&a->storage)->sin_port);
+}
+
+void address_text(const struct address *a, char out[ADDRESS_SIZE])
+{
+    const struct sockaddr_in *four = (const struct sockaddr_in *)&a->storage;
+    const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)&a->storage;
+    const void *bytes = a->storage.ss_family == AF_INET6
+                            ? (const void *)&six->sin6_addr
+                            : (const void *)&four->sin_addr;
+
+    out[0] = '\0';
+    (void)inet_ntop(a->storage.ss_family, bytes, out, ADDRESS_SIZE);
+}
+
 int listen_on(const char *host, uint16_t port, uint16_t *bound)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_port = htons(port)};
-    socklen_t size = sizeof address;
+    struct address address;
     int on = 1, fd, saved;
 
-    if (inet_pton(AF_INET, host, &address.sin_addr) != 1) {
+    if (!address_read(&address, host, port)) {
         errno = EINVAL;
         return -1;
     }
-    fd = fd_prepare(socket(AF_INET, SOCK_STREAM, 0));
+    fd = fd_prepare(socket(address.storage.ss_family, SOCK_STREAM, 0));
     if (fd < 0) {
         return -1;
     }
+    if (address.storage.ss_family == AF_INET6) {
+        (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
+    }
     if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
-        bind(fd, (struct sockaddr *)&address, sizeof address) == 0 &&
+        bind(fd, (struct sockaddr *)&address.storage, address.size) == 0 &&
         listen(fd, 1024) == 0 &&
-        getsockname(fd, (struct sockaddr *)&address, &size) == 0) {
-        *bound = ntohs(address.sin_port);
+        getsockname(fd, (struct sockaddr *)&address.storage, &address.size) ==
+            0) {
+        *bound = address_port(&address);
         return fd;
     }
     saved = errno;

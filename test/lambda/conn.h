@@ -11,6 +11,8 @@
 #include "loop.h"
 #include "message.h"
 
+#include <sys/socket.h>
+
 struct conn;
 struct wire;
 
@@ -64,6 +66,18 @@ void conn_close(struct conn *c);
 /* After accept() has failed: where the descriptors have run out, the listener
  * is not watched for a moment. Its on_due() must watch it again. */
 void accept_pause(struct watch *listener);
+
+/* IPv4 or IPv6. */
+struct address {
+    struct sockaddr_storage storage;
+    socklen_t size;
+};
+
+#define ADDRESS_SIZE 64
+/* False: it is none of the two. */
+bool address_read(struct address *out, const char *host, uint16_t port);
+uint16_t address_port(const struct address *a);
+void address_text(const struct address *a, char out[ADDRESS_SIZE]);
 
 /* Port 0: a free one. -1 and errno where it does not work. */
 int listen_on(const char *host, uint16_t port, uint16_t *bound);

@@ -27,7 +27,6 @@
 #define BODY_NS (120 * NS_PER_S)
 
 static const struct settings *settings;
-static struct watch listener;
 
 static struct client *of(struct conn *c)
 {
@@ -364,16 +363,36 @@ static void on_pause_over(struct watch *w)
     w->events = POLLIN;
 }
 
-bool front_open(const struct settings *chosen, uint16_t *port)
+static bool open_listener(struct watch *w, const char *host, uint16_t port,
+                          uint16_t *bound)
 {
-    settings = chosen;
-    listener.fd = listen_on("127.0.0.1", settings->port, port);
-    if (listener.fd < 0) {
+    w->fd = listen_on(host, port, bound);
+    if (w->fd < 0) {
         return false;
     }
-    listener.events = POLLIN;
-    listener.on_io = on_connection;
-    listener.on_due = on_pause_over;
-    loop_add(&listener);
+    w->events = POLLIN;
+    w->on_io = on_connection;
+    w->on_due = on_pause_over;
+    loop_add(w);
+    return true;
+}
+
+/* Browsers and curl try both addresses of localhost. */
+bool front_open(const struct settings *chosen, uint16_t *port)
+{
+    static struct watch first, second;
+    uint16_t same;
+
+    settings = chosen;
+    if (!open_listener(&first,
+                       settings->bind == NULL ? "127.0.0.1" : settings->bind,
+                       settings->port, port)) {
+        return false;
+    }
+    if (settings->bind == NULL &&
+        !open_listener(&second, "::1", *port, &same) && errno == EADDRINUSE) {
+        log_line(LOG_NOTE, "another program has port %u of [::1]",
+                 (unsigned)*port);
+    }
     return true;
 }

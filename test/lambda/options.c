@@ -1,6 +1,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include "options.h"
 
+#include "conn.h"
 #include "message.h"
 #include "name.h"
 
@@ -15,10 +16,13 @@ static const char usage[] =
 static const char help[] =
     "\n"
     "Runs BOOTSTRAP as AWS Lambda runs a custom runtime, and streams what it\n"
-    "responds. The front listens on 127.0.0.1 alone, and so does the Runtime\n"
-    "API unless --runtime-api says otherwise.\n"
+    "responds. Only this machine can reach it, unless --bind or --runtime-api\n"
+    "says otherwise.\n"
     "\n"
     "  --port N              the front's port (8080); 0: a free one\n"
+    "  --bind ADDRESS        where the front listens (127.0.0.1 and [::1]); "
+    "who\n"
+    "                        can reach another address can run the function\n"
     "  --runtime-api IP:PORT where the first sandbox finds the Runtime API\n"
     "                        (127.0.0.1:9001); port 0: a free one. Every\n"
     "                        further sandbox has a free port of its own, by\n"
@@ -137,6 +141,24 @@ static void set_port(const char *value)
         return;
     }
     settings.port = (uint16_t)port;
+}
+
+/* An IPv6 address may stand in brackets, as it does in a URL. */
+static void set_bind(const char *value)
+{
+    struct buf text = {0};
+    size_t size = strlen(value);
+    struct address address;
+
+    if (value[0] == '[' && value[size - 1] == ']') {
+        buf_format(&text, "%.*s%c", (int)size - 2, value + 1, 0);
+    } else {
+        buf_format(&text, "%s%c", value, 0);
+    }
+    if (!address_read(&address, (char *)text.data, 0)) {
+        refuse("--bind must be an address, not \"%s\"", value);
+    }
+    settings.bind = (char *)text.data;
 }
 
 static void set_api(const char *value)
@@ -428,6 +450,7 @@ static const struct option {
     enum { VALUE, FLAG, EITHER } kind; /* EITHER: a value only after "=" */
 } options[] = {
     {"--port", set_port, VALUE},
+    {"--bind", set_bind, VALUE},
     {"--runtime-api", set_api, VALUE},
     {"--timeout", set_timeout, VALUE},
     {"--init-timeout", set_init_timeout, VALUE},

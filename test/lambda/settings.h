@@ -7,6 +7,7 @@
 #define SANDBOXES_MAX 1000u
 
 struct settings {
+    const char *bind; /* an address; NULL: loopback */
     uint16_t port;
     char api_host[16];
     uint16_t api_port;  /* of the first sandbox; 0: a free one */

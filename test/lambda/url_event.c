@@ -4,8 +4,6 @@
 #include "host.h"
 #include "text.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -313,19 +311,16 @@ static void add_body(struct buf *out, const struct client *c)
 }
 
 /* The client's address, and the port that it came to. */
-static void find_ends(const struct client *c, char source[INET_ADDRSTRLEN],
+static void find_ends(const struct client *c, char source[ADDRESS_SIZE],
                       char port[8])
 {
-    struct sockaddr_in peer = {0}, own = {0};
-    socklen_t size = sizeof peer;
+    struct address peer = {.size = sizeof peer.storage};
+    struct address own = {.size = sizeof own.storage};
 
-    (void)getpeername(c->conn.fd, (struct sockaddr *)&peer, &size);
-    if (inet_ntop(AF_INET, &peer.sin_addr, source, INET_ADDRSTRLEN) == NULL) {
-        source[0] = '\0';
-    }
-    size = sizeof own;
-    (void)getsockname(c->conn.fd, (struct sockaddr *)&own, &size);
-    (void)snprintf(port, 8, "%u", (unsigned)ntohs(own.sin_port));
+    (void)getpeername(c->conn.fd, (struct sockaddr *)&peer.storage, &peer.size);
+    address_text(&peer, source);
+    (void)getsockname(c->conn.fd, (struct sockaddr *)&own.storage, &own.size);
+    (void)snprintf(port, 8, "%u", (unsigned)address_port(&own));
 }
 
 void url_event(struct buf *out, const struct client *c, const char *id)
@@ -336,7 +331,7 @@ void url_event(struct buf *out, const struct client *c, const char *id)
         .list = allocate((given->count + 1) * sizeof(struct field)),
         .count = given->count};
     struct buf names = {0};
-    char source[INET_ADDRSTRLEN], port[8];
+    char source[ADDRESS_SIZE], port[8];
 
     find_ends(c, source, port);
     lower_names(given, &names, fields.list);

@@ -165,12 +165,15 @@ bool is_up(struct lambda *l)
         check("it starts", false, l->log.data);
         return false;
     }
-    line = strstr(l->log.data, "listening on http://127.0.0.1:");
-    return line != NULL &&
-           sscanf(line,
-                  "listening on http://127.0.0.1:%u, Runtime API on "
-                  "127.0.0.1:%u",
-                  &l->port, &l->api_port) == 2;
+    line = strstr(l->log.data, ", Runtime API on 127.0.0.1:");
+    if (line == NULL ||
+        sscanf(line, ", Runtime API on 127.0.0.1:%u", &l->api_port) != 1) {
+        return false;
+    }
+    while (line > l->log.data && line[-1] != ':') {
+        line--;
+    }
+    return sscanf(line, "%u,", &l->port) == 1;
 }
 
 /* The CPU time that a process has had; 0 where that cannot be known. */

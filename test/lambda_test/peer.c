@@ -83,13 +83,19 @@ void pause_ms(long ms)
 
 void stream_open(struct stream *s, const char *host, unsigned port)
 {
-    struct sockaddr_in a = {.sin_family = AF_INET,
-                            .sin_port = htons((uint16_t)port)};
+    struct sockaddr_in four = {.sin_family = AF_INET,
+                               .sin_port = htons((uint16_t)port)};
+    struct sockaddr_in6 six = {.sin6_family = AF_INET6,
+                               .sin6_port = htons((uint16_t)port)};
+    bool is_six = inet_pton(AF_INET6, host, &six.sin6_addr) == 1;
     int on = 1;
 
-    *s = (struct stream){.fd = socket(AF_INET, SOCK_STREAM, 0)};
-    if (inet_pton(AF_INET, host, &a.sin_addr) != 1 ||
-        connect(s->fd, (struct sockaddr *)&a, sizeof a) != 0) {
+    *s = (struct stream){
+        .fd = socket(is_six ? AF_INET6 : AF_INET, SOCK_STREAM, 0)};
+    if ((!is_six && inet_pton(AF_INET, host, &four.sin_addr) != 1) ||
+        connect(s->fd,
+                is_six ? (struct sockaddr *)&six : (struct sockaddr *)&four,
+                is_six ? sizeof six : sizeof four) != 0) {
         close(s->fd);
         s->fd = -1;
     } else {
