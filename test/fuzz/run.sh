@@ -13,7 +13,7 @@ for target; do
     build/fuzz/$target.replay --unpack $corpus $(ls 2>/dev/null \
         build/fuzz/lists/$target.txt test/fuzz/*/$target.txt)
     build/fuzz/$target.fuzzer -seed=$seed -max_total_time=$each -max_len=1000 \
-        -timeout=20 -dict=build/fuzz/dictionary -artifact_prefix=build/fuzz/found/$target- \
+        -timeout=300 -dict=build/fuzz/dictionary -artifact_prefix=build/fuzz/found/$target- \
         -print_final_stats=1 $corpus >$log 2>&1
     status=$?
     echo "$target: $(sed -n 's/^stat::number_of_executed_units: *//p' $log)" \

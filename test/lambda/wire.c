@@ -305,7 +305,8 @@ static const char *trailer_line(struct side *side, struct slice line,
         next_message(side);
         return "end of the chunked body, RFC 9112 §7.1";
     }
-    (void)snprintf(text, size, "trailer; %s", annotate_field(line));
+    (void)snprintf(text, size, "trailer, RFC 9112 §7.1.2; %s",
+                   annotate_field(line));
     return text;
 }
 
@@ -317,7 +318,7 @@ static void line_done(struct wire *w, enum wire_direction d)
     bool empty = slice_is(line, "\r\n");
     enum phase phase = side->phase;
     const char *annotation = "";
-    char text[96];
+    char text[128];
 
     switch (phase) {
     case START_LINE:
@@ -332,7 +333,8 @@ static void line_done(struct wire *w, enum wire_direction d)
         break;
     case CHUNK_END:
         side->phase = empty ? CHUNK_SIZE : LOST;
-        annotation = empty ? "end of the chunk" : "not the end of a chunk";
+        annotation = empty ? "end of the chunk, RFC 9112 §7.1"
+                           : "not the end of a chunk";
         break;
     case TRAILER_LINES:
         annotation = trailer_line(side, line, text, sizeof text);
@@ -365,12 +367,13 @@ static void data_came(struct wire *w, enum wire_direction d, struct slice data)
     unsigned long long from = side->size - side->left;
     enum phase phase = side->phase;
     int64_t time = side->time;
-    char text[96];
+    char text[128];
 
     if (side->prelude && from == 0) {
         bool whole = has_nuls(data);
 
-        what = whole ? "chunk data: prelude, 8 NULs" : "chunk data: prelude";
+        what = whole ? "chunk data, RFC 9112 §7.1; Lambda: prelude, 8 NULs"
+                     : "chunk data, RFC 9112 §7.1; Lambda: prelude";
         side->prelude = !whole;
     }
     if (from > 0 || data.size < side->left) {

@@ -69,7 +69,7 @@ static const char head[] =
     ".rows{border-bottom:1px solid var(--rule)}\n"
     "summary,.out{display:grid;gap:0 .9rem;padding:.1rem .75rem;"
     "align-items:baseline;"
-    "grid-template-columns:4.5rem 5rem minmax(0,1fr) 19rem;"
+    "grid-template-columns:5rem 5rem minmax(0,1fr) 19rem;"
     "grid-template-areas:'time who bytes what'}\n"
     "summary{list-style:none;cursor:pointer;border-left:3px solid var(--who);"
     "background:var(--row)}\n"
@@ -85,7 +85,7 @@ static const char head[] =
     "summary span,.out span{grid-area:what;font-size:.875rem;"
     "color:var(--dim)}\n"
     ".out span{grid-column:bytes/what}\n"
-    "pre{margin:0;padding:.6rem .75rem .8rem 12.05rem;overflow-x:auto;"
+    "pre{margin:0;padding:.6rem .75rem .8rem 12.55rem;overflow-x:auto;"
     "border-left:3px solid var(--who);color:var(--dim)}\n"
     "@media(max-width:52rem){\n"
     "body{padding:1.25rem .75rem 3rem}\n"
@@ -206,12 +206,14 @@ static int64_t since_origin(const struct section *s, int64_t time)
     return time - origin(s);
 }
 
-/* Milliseconds with two decimals, and no minus before a zero. */
+/* Milliseconds, with two decimals where they say something, and no minus
+ * before a zero. */
 static void add_ms(struct buf *out, int64_t ns)
 {
     int64_t hundredths = ns / (NS_PER_MS / 100);
+    bool is_long = hundredths >= 10000000 || hundredths <= -10000000;
 
-    buf_format(out, "%.2f", (double)hundredths / 100);
+    buf_format(out, "%.*f", is_long ? 0 : 2, (double)hundredths / 100);
 }
 
 static void add_row(struct buf *out, const struct exchange *e, size_t i)
@@ -295,6 +297,9 @@ static struct span span_of(const struct section *s)
 
     if (s->process_started != 0) {
         span.from = since_origin(s, s->process_started);
+    }
+    if (s->started != 0 && s->ended != 0) {
+        span.to = since_origin(s, s->ended);
     }
     for (const struct exchange *e = s->exchanges; e != NULL; e = e->next) {
         if (e->count > 0 &&
