@@ -4,9 +4,9 @@
  *     Characters            UTF-8, escapes
  *     Scalars               numbers, strings, true, false, null
  *     json_next()           what may come where; objects and arrays
- *     Members and elements  json_object() to json_element(), json_pick()
- *     Decoded               json_equal(), json_string(), json_decode(),
+ *     Values                json_decode(), json_string(), json_equal(),
  *                           json_decimal()
+ *     Members and elements  json_object() to json_element(), json_pick()
  *     Text out              json_escape()
  */
 #include "json.h"
@@ -50,8 +50,9 @@ static size_t encode_utf8(char *out, uint32_t c)
     return n;
 }
 
-/* Each of the functions below that take a reader read from r->at, and leave it
- * behind what they have read, or on the byte that cannot be there. */
+/* Each of the functions below that take a reader and `p` read from p on, and
+ * leave r->at behind what they have read, or on the byte that cannot be there.
+ */
 
 static int is_hex_letter(char c)
 {
@@ -59,15 +60,16 @@ static int is_hex_letter(char c)
 }
 
 /* The code that the 4HEXDIG of an escape stand for. */
-static int hex4(struct json_reader *r)
+static int hex4(struct json_reader *r, char *p)
 {
     int code = 0;
 
-    for (int i = 0; i < 4; i++, r->at++) {
+    for (int i = 0; i < 4; i++, p++) {
         char c = '\0';
 
-        if (r->at < r->end)
-            c = *r->at;
+        r->at = p;
+        if (p < r->end)
+            c = *p;
         if (c >= '0' && c <= '9')
             code = code * 16 + (c - '0');
         else if (is_hex_letter(c))
@@ -75,46 +77,39 @@ static int hex4(struct json_reader *r)
         else
             return JSON_INVALID;
     }
+    r->at = p;
     return code;
 }
 
-/* The escape that begins with the backslash at r->at: its code, which may be
- * half of a surrogate pair. */
-static int escape(struct json_reader *r)
+/* What is behind the backslash of an escape: its code, which may be half of a
+ * surrogate pair. */
+static int escape(struct json_reader *r, char *p)
 {
-    int c;
-
-    if (++r->at == r->end)
+    r->at = p;
+    if (p == r->end)
         return JSON_INVALID;
-    c = (unsigned char)*r->at;
-    switch (c) {
-    case 'b':
-        c = '\b';
-        break;
-    case 'f':
-        c = '\f';
-        break;
-    case 'n':
-        c = '\n';
-        break;
-    case 'r':
-        c = '\r';
-        break;
-    case 't':
-        c = '\t';
-        break;
-    case 'u':
-        r->at++;
-        return hex4(r);
+    r->at++;
+    switch (*p) {
     case '"':
     case '\\':
     case '/':
-        break;
+        return *p;
+    case 'b':
+        return '\b';
+    case 'f':
+        return '\f';
+    case 'n':
+        return '\n';
+    case 'r':
+        return '\r';
+    case 't':
+        return '\t';
+    case 'u':
+        return hex4(r, p + 1);
     default:
+        r->at = p;
         return JSON_INVALID;
     }
-    r->at++;
-    return c;
 }
 
 /*
@@ -129,10 +124,10 @@ static char *pass_digits(char *p, const char *end)
 }
 
 /* Section 6: number = [ minus ] int [ frac ] [ exp ] */
-static int number(struct json_reader *r)
+static int number(struct json_reader *r, char *p)
 {
     const char *end = r->end;
-    char *p = r->at, *digits;
+    char *digits;
 
     if (p < end && *p == '-')
         p++;
@@ -153,29 +148,55 @@ static int number(struct json_reader *r)
         p = pass_digits(digits, end);
     }
     r->at = p;
-    return p > digits ? JSON_NUMBER : JSON_INVALID;
+    if (p == digits)
+        return JSON_INVALID;
+    return JSON_NUMBER;
 }
 
-/* Whether eight bytes stand for themselves in a string: ASCII, and neither
- * control nor '"' nor '\\'. All at once, for a byte at a time is slower than
- * memory: subtracting sets the high bit of the lowest byte that is too small,
- * and so does a high bit that is there. */
-static int plain(const char *text)
+/* A bit in each of eight bytes. */
+#define EACH UINT64_C(0x0101010101010101)
+
+static int is_little_endian(void)
 {
-    const uint64_t each = 0x0101010101010101;
+    const uint16_t one = 1;
+    unsigned char first;
+
+    memcpy(&first, &one, 1);
+    return first;
+}
+
+/* Looks at eight bytes at once: 0 when each stands for itself in a string. Else
+ * one is a control, '"', '\\' or not ASCII, and the high bit of the lowest such
+ * byte is set: by a subtraction that borrows, or because it was. What is set
+ * above it may have been lent to it, and means nothing. */
+static uint64_t special_in(const char *text)
+{
     uint64_t w;
 
     memcpy(&w, text, sizeof w);
-    return ((w | (w - 0x20 * each) | ((w ^ '"' * each) - each) |
-             ((w ^ '\\' * each) - each)) &
-            0x80 * each) == 0;
+    return (w | (w - ' ' * EACH) | ((w ^ '"' * EACH) - EACH) |
+            ((w ^ '\\' * EACH) - EACH)) &
+           0x80 * EACH;
 }
 
+/* Passes the bytes of a string that stand for themselves. */
 static char *pass_plain(char *p, const char *end)
 {
-    while (end - p >= 8 && plain(p))
-        p += 8;
-    while (p < end && *p >= ' ' && *p <= '~' && *p != '"' && *p != '\\')
+    uint64_t special = 0, below;
+
+    for (; special == 0 && end - p >= 8; p += 8)
+        special = special_in(p);
+    if (special != 0) {
+        p -= 8;
+        if (is_little_endian()) {
+            /* A bit for each byte up to the lowest special one. The product's
+             * highest byte is their sum. */
+            below = ((special & -special) - 1) & EACH;
+            return p + (below * EACH >> 56) - 1;
+        }
+    }
+    while (p < end && (unsigned char)*p >= ' ' && (unsigned char)*p < 0x80 &&
+           *p != '"' && *p != '\\')
         p++;
     return p;
 }
@@ -186,7 +207,7 @@ static char *pass_sequences(char *p, const char *end)
     uint32_t code;
     size_t n;
 
-    while (p < end && (unsigned char)*p >= 0x7f) {
+    while (p < end && (unsigned char)*p >= 0x80) {
         n = json_utf8(p, (size_t)(end - p), &code);
         if (n == 0)
             break;
@@ -196,16 +217,15 @@ static char *pass_sequences(char *p, const char *end)
 }
 
 /* Section 7: string = quotation-mark *char quotation-mark */
-static int string(struct json_reader *r, struct json_token *token)
+static int string(struct json_reader *r, char *p, struct json_token *token)
 {
     const char *end = r->end;
-    char *p = r->at + 1, *from;
+    char *from;
 
-    token->text = p;
+    token->text = ++p;
     while ((p = pass_plain(p, end)) < end && *p != '"') {
         if (*p == '\\') {
-            r->at = p;
-            if (escape(r) < 0)
+            if (escape(r, p + 1) < 0)
                 return JSON_INVALID;
             p = r->at;
             continue;
@@ -220,17 +240,15 @@ static int string(struct json_reader *r, struct json_token *token)
         return JSON_INVALID;
     r->at++;
     token->length = (size_t)(p - token->text);
-    return JSON_STRING;
+    return token->type = JSON_STRING;
 }
 
-static int literal(struct json_reader *r, const char *word)
+static int literal(struct json_reader *r, char *p, const char *word, int type)
 {
-    int type = *word;
-
-    for (; *word; word++, r->at++)
-        if (r->at == r->end || *r->at != *word)
-            return JSON_INVALID;
-    return type;
+    for (; *word && p < r->end && *p == *word; word++)
+        p++;
+    r->at = p;
+    return *word ? JSON_INVALID : type;
 }
 
 /*
@@ -242,19 +260,14 @@ enum {
     VALUE = 1,
     NAME = 2,
     COMMA = 4,
-    CLOSE = 8, /* the bracket that closes the object or array around here */
-    END = 16   /* the end of the text */
+    ARRAY_END = 8,
+    OBJECT_END = 16,
+    TEXT_END = 32
 };
 
 static int is_open(int c)
 {
     return c == '{' || c == '[';
-}
-
-/* Whether what is begun and not closed is an object, at the innermost level. */
-static int in_object(const struct json_reader *r)
-{
-    return r->objects[r->depth / 8] >> r->depth % 8 & 1;
 }
 
 static char *pass_space(char *p, const char *end)
@@ -264,107 +277,135 @@ static char *pass_space(char *p, const char *end)
     return p;
 }
 
+/* The innermost object or array that is not closed is the lowest bit of
+ * r->levels, 1 for an object; what is around it are the bits above. Each 64
+ * levels more a word of them moves to r->outer. */
+
 static void value_ends(struct json_reader *r)
 {
-    r->may_come = r->depth > 0 ? COMMA | CLOSE : END;
+    if (r->depth == 0)
+        r->may_come = TEXT_END;
+    else
+        r->may_come = COMMA | (r->levels & 1 ? OBJECT_END : ARRAY_END);
 }
 
-static int open_level(struct json_reader *r)
+/* The type of a bracket is its byte. */
+static int bracket(struct json_reader *r, char *p, struct json_token *token)
 {
-    int type = *r->at;
-    unsigned char *byte, bit;
+    r->at = p + 1;
+    token->type = (unsigned char)*p;
+    token->text = p;
+    token->length = 1;
+    return token->type;
+}
 
+static int open_level(struct json_reader *r, char *p, struct json_token *token)
+{
     if (r->depth == JSON_DEPTH_MAX)
         return JSON_DEPTH;
+    if (r->depth % 64 == 0)
+        r->outer[r->depth / 64] = r->levels;
     r->depth++;
-    byte = &r->objects[r->depth / 8];
-    bit = (unsigned char)(1 << r->depth % 8);
-    if (type == JSON_OBJECT) {
-        *byte |= bit;
-        r->may_come = NAME | CLOSE;
-    } else {
-        *byte &= (unsigned char)~bit;
-        r->may_come = VALUE | CLOSE;
-    }
-    r->at++;
-    return type;
+    r->levels = r->levels << 1 | (*p == '{');
+    r->may_come = *p == '{' ? NAME | OBJECT_END : VALUE | ARRAY_END;
+    return bracket(r, p, token);
 }
 
-static int close_level(struct json_reader *r)
+static int close_level(struct json_reader *r, char *p, struct json_token *token)
 {
-    int type = *r->at++;
-
     r->depth--;
+    r->levels >>= 1;
+    if (r->depth % 64 == 0)
+        r->levels = r->outer[r->depth / 64];
     value_ends(r);
-    return type;
+    return bracket(r, p, token);
 }
 
 /* Section 4: member = string name-separator value */
-static int name(struct json_reader *r, struct json_token *token)
+static int name(struct json_reader *r, char *p, struct json_token *token)
 {
-    if (*r->at != '"' || string(r, token) < 0)
+    if (string(r, p, token) < 0)
         return JSON_INVALID;
-    r->at = pass_space(r->at, r->end);
-    if (r->at == r->end || *r->at != ':')
+    p = pass_space(r->at, r->end);
+    r->at = p;
+    if (p == r->end || *p != ':')
         return JSON_INVALID;
     r->at++;
     r->may_come = VALUE;
-    return JSON_NAME;
+    return token->type = JSON_NAME;
 }
 
-/* Section 3: value = false / null / true / object / array / number / string */
-static int value(struct json_reader *r, struct json_token *token)
+static int string_value(struct json_reader *r, char *p,
+                        struct json_token *token)
+{
+    value_ends(r);
+    return string(r, p, token);
+}
+
+/* true, false, null, or a number */
+static int word(struct json_reader *r, char *p, struct json_token *token)
 {
     int type;
 
-    if (is_open(*r->at))
-        return open_level(r);
     value_ends(r);
-    switch (*r->at) {
-    case '"':
-        return string(r, token);
-    case 't':
-        type = literal(r, "true");
-        break;
-    case 'f':
-        type = literal(r, "false");
-        break;
-    case 'n':
-        type = literal(r, "null");
-        break;
-    default:
-        type = number(r);
-    }
-    token->length = (size_t)(r->at - token->text);
-    return type;
-}
-
-static int next(struct json_reader *r, struct json_token *token)
-{
-    char *p = pass_space(r->at, r->end);
-    int may_come = r->may_come;
-
-    if (may_come & COMMA && p < r->end && *p == ',') {
-        may_come = in_object(r) ? NAME : VALUE;
-        p = pass_space(p + 1, r->end);
-    }
-    r->at = token->text = p;
-    token->length = 1;
-    if (p == r->end)
-        return may_come == END ? 0 : JSON_INVALID;
-    if (may_come & CLOSE && *p == (in_object(r) ? '}' : ']'))
-        return close_level(r);
-    if (may_come & NAME)
-        return name(r, token);
-    if (may_come & VALUE)
-        return value(r, token);
-    return JSON_INVALID;
+    if (*p == 't')
+        type = literal(r, p, "true", JSON_TRUE);
+    else if (*p == 'f')
+        type = literal(r, p, "false", JSON_FALSE);
+    else if (*p == 'n')
+        type = literal(r, p, "null", JSON_NULL);
+    else
+        type = number(r, p);
+    token->text = p;
+    token->length = (size_t)(r->at - p);
+    return token->type = type;
 }
 
 int json_next(struct json_reader *r, struct json_token *token)
 {
-    token->type = next(r, token);
-    return token->type;
+    int may_come = r->may_come;
+    char *p = r->at;
+
+    for (; p < r->end; r->at = p) {
+        switch (*p) {
+        case ' ':
+        case '\t':
+        case '\n':
+        case '\r':
+            p = pass_space(p + 1, r->end);
+            continue;
+        case ',':
+            if (!(may_come & COMMA))
+                break;
+            may_come = may_come & OBJECT_END ? NAME : VALUE;
+            p++;
+            continue;
+        case '[':
+        case '{':
+            if (may_come & VALUE)
+                return open_level(r, p, token);
+            break;
+        case ']':
+            if (may_come & ARRAY_END)
+                return close_level(r, p, token);
+            break;
+        case '}':
+            if (may_come & OBJECT_END)
+                return close_level(r, p, token);
+            break;
+        case '"':
+            if (may_come & NAME)
+                return name(r, p, token);
+            if (may_come & VALUE)
+                return string_value(r, p, token);
+            break;
+        default:
+            if (may_come & VALUE)
+                return word(r, p, token);
+        }
+        return JSON_INVALID;
+    }
+    return may_come & TEXT_END ? 0 : JSON_INVALID;
 }
 
 void json_start(struct json_reader *r, char *text, size_t length)
@@ -373,193 +414,11 @@ void json_start(struct json_reader *r, char *text, size_t length)
     r->end = text + length;
     r->may_come = VALUE;
     r->depth = 0;
+    r->levels = 0;
 }
 
 /*
- * Members and elements
- */
-
-static int start_with(int type, struct json_reader *r, char *text,
-                      size_t length)
-{
-    struct json_token token;
-    int rc;
-
-    json_start(r, text, length);
-    rc = json_next(r, &token);
-    if (rc == type)
-        return 0;
-    while (rc > 0)
-        rc = json_next(r, &token);
-    return rc < 0 ? rc : JSON_TYPE;
-}
-
-int json_object(struct json_reader *r, char *text, size_t length)
-{
-    return start_with(JSON_OBJECT, r, text, length);
-}
-
-int json_array(struct json_reader *r, char *text, size_t length)
-{
-    return start_with(JSON_ARRAY, r, text, length);
-}
-
-/* Reads on to the end of a value whose first token has been read. 1, or an
- * error. */
-static int finish(struct json_reader *r, struct json_token *value)
-{
-    struct json_token inner;
-    unsigned depth = r->depth;
-    int rc = value->type;
-
-    if (!is_open(rc))
-        return rc < 0 ? rc : 1;
-    while (rc > 0 && r->depth >= depth)
-        rc = json_next(r, &inner);
-    value->length = (size_t)(r->at - value->text);
-    return rc < 0 ? rc : 1;
-}
-
-int json_member(struct json_reader *r, struct json_token *name,
-                struct json_token *value)
-{
-    int rc = json_next(r, name);
-
-    if (rc == JSON_OBJECT_END)
-        rc = json_next(r, name);
-    if (rc <= 0)
-        return rc;
-    (void)json_next(r, value);
-    return finish(r, value);
-}
-
-int json_element(struct json_reader *r, struct json_token *value)
-{
-    int rc = json_next(r, value);
-
-    if (rc == JSON_ARRAY_END)
-        rc = json_next(r, value);
-    return rc > 0 ? finish(r, value) : rc;
-}
-
-/* json_pick(): what has been found of one want. */
-struct pick {
-    const char *path;
-    unsigned
-        matched; /* so many names of the path lead to where the reader is */
-    struct json_token found;
-};
-
-struct picks {
-    struct json_reader reader;
-    int flags;
-    int count;
-    struct pick each[JSON_WANTS_MAX];
-};
-
-static int same(const struct json_token *name, const char *text, size_t length,
-                int flags);
-
-/* The name in a path that has `n` names before it; NULL if there are not as
- * many. */
-static const char *name_in(const char *path, unsigned n, size_t *length)
-{
-    for (; n > 0 && *path; path++)
-        n -= *path == '.';
-    if (n > 0)
-        return NULL;
-    for (*length = 0; path[*length] && path[*length] != '.';)
-        ++*length;
-    return path;
-}
-
-/* Whether the path ends with the names that are matched. */
-static int is_whole(const struct pick *p)
-{
-    size_t length;
-
-    return !name_in(p->path, p->matched, &length);
-}
-
-/* Of the name of a member at this depth, 1 is that of the whole text's. */
-static int match(struct pick *p, const struct json_token *name, unsigned depth,
-                 int flags)
-{
-    const char *wanted;
-    size_t length;
-
-    if (p->matched >= depth)
-        p->matched = depth - 1; /* the value of the last one is over */
-    if (p->matched < depth - 1)
-        return 0;
-    wanted = name_in(p->path, p->matched, &length);
-    if (!wanted || !same(name, wanted, length, flags))
-        return 0;
-    p->matched = depth;
-    p->found.type = 0; /* an earlier member of that name does not count */
-    return 1;
-}
-
-/* Takes a member. Into an object in which there is something wanted the reader
- * goes, other values it passes over. */
-static int pick_member(struct picks *ps, const struct json_token *name)
-{
-    unsigned depth = ps->reader.depth;
-    int rc = 1, matched = 0, within = 0;
-    struct json_token value;
-    struct pick *p;
-
-    for (p = ps->each; p < ps->each + ps->count; p++) {
-        if (!match(p, name, depth, ps->flags))
-            continue;
-        matched = 1;
-        within |= !is_whole(p);
-    }
-    (void)json_next(&ps->reader, &value);
-    if (!within || value.type != JSON_OBJECT)
-        rc = finish(&ps->reader, &value);
-    for (p = ps->each; matched && p < ps->each + ps->count; p++)
-        if (p->matched == depth && is_whole(p))
-            p->found = value;
-    return rc;
-}
-
-/* Behind an object that was gone into. */
-static void pick_end(struct picks *ps)
-{
-    for (struct pick *p = ps->each; p < ps->each + ps->count; p++)
-        if (p->matched == ps->reader.depth && is_whole(p))
-            p->found.length = (size_t)(ps->reader.at - p->found.text);
-}
-
-int json_pick(char *text, size_t length, int flags,
-              const struct json_want *wants, int count, size_t *at)
-{
-    struct picks ps = {.flags = flags, .count = count};
-    struct json_token token;
-    int rc;
-
-    *at = 0;
-    if (count > JSON_WANTS_MAX)
-        return JSON_RANGE;
-    for (int i = 0; i < count; i++)
-        ps.each[i].path = wants[i].path;
-    rc = json_object(&ps.reader, text, length);
-    while (rc >= 0 && (rc = json_next(&ps.reader, &token)) > 0) {
-        if (rc == JSON_NAME)
-            rc = pick_member(&ps, &token);
-        else
-            pick_end(&ps);
-    }
-    *at = (size_t)(ps.reader.at - text);
-    for (int i = 0; rc == 0 && i < count; i++)
-        if (ps.each[i].found.type != 0)
-            *wants[i].value = ps.each[i].found;
-    return rc;
-}
-
-/*
- * Decoded
+ * Values
  */
 
 /* Whether a code is one of the 1,024 that begin with `first`: of the first
@@ -579,10 +438,10 @@ static size_t character(struct json_reader *r, char *out)
         *out = *r->at++;
         return 1;
     }
-    c = (uint32_t)escape(r);
+    c = (uint32_t)escape(r, r->at + 1);
     behind = r->at;
     if (is_half(c, 0xd800) && behind < r->end && *behind == '\\') {
-        low = (uint32_t)escape(r);
+        low = (uint32_t)escape(r, behind + 1);
         if (is_half(low, 0xdc00))
             c = 0x10000 + (c - 0xd800) * 0x400 + (low - 0xdc00);
         else
@@ -637,8 +496,8 @@ static char folded(char c, int flags)
     return flags & JSON_ANY_CASE && c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
 }
 
-/* Whether a string or name, decoded, is this text. */
-static int same(const struct json_token *name, const char *text, size_t length,
+/* Whether a string or name, decoded, is the text up to its NUL or to `stop`. */
+static int same(const struct json_token *name, const char *text, char stop,
                 int flags)
 {
     struct json_reader r;
@@ -648,19 +507,17 @@ static int same(const struct json_token *name, const char *text, size_t length,
     json_start(&r, name->text, name->length);
     while (r.at < r.end) {
         n = character(&r, bytes);
-        if (n > length)
-            return 0;
-        length -= n;
-        for (size_t i = 0; i < n; i++)
-            if (folded(bytes[i], flags) != folded(*text++, flags))
+        for (size_t i = 0; i < n; i++, text++)
+            if (*text == '\0' || *text == stop ||
+                folded(bytes[i], flags) != folded(*text, flags))
                 return 0;
     }
-    return length == 0;
+    return *text == '\0' || *text == stop;
 }
 
 int json_equal(const struct json_token *token, const char *text)
 {
-    return is_text(token) && same(token, text, strlen(text), 0);
+    return is_text(token) && same(token, text, '\0', 0);
 }
 
 /* The least that has more than 18 digits. */
@@ -674,7 +531,7 @@ int json_decimal(const struct json_token *token, int decimals, int64_t *value)
     struct json_reader r;
 
     json_start(&r, token->text, token->length);
-    if (number(&r) < 0 || r.at != r.end)
+    if (number(&r, r.at) < 0 || r.at != r.end)
         return JSON_TYPE;
     /* The number is sum * 10^scale, and more when there is a rest. */
     for (; p < end && *p <= '9'; p++) {
@@ -710,6 +567,178 @@ int json_decimal(const struct json_token *token, int decimals, int64_t *value)
         return JSON_RANGE;
     *value = token->text[0] == '-' ? -sum : sum;
     return 0;
+}
+
+/*
+ * Members and elements
+ */
+
+static int start_with(int type, struct json_reader *r, char *text,
+                      size_t length)
+{
+    struct json_token token;
+    int rc;
+
+    json_start(r, text, length);
+    rc = json_next(r, &token);
+    if (rc == type)
+        return 0;
+    while (rc > 0)
+        rc = json_next(r, &token);
+    return rc < 0 ? rc : JSON_TYPE;
+}
+
+int json_object(struct json_reader *r, char *text, size_t length)
+{
+    return start_with(JSON_OBJECT, r, text, length);
+}
+
+int json_array(struct json_reader *r, char *text, size_t length)
+{
+    return start_with(JSON_ARRAY, r, text, length);
+}
+
+/* Reads on to the end of a value whose first token json_next() gave. 1, or an
+ * error. */
+static int finish(struct json_reader *r, struct json_token *value, int rc)
+{
+    struct json_token inner;
+    unsigned depth = r->depth;
+
+    if (is_open(rc)) {
+        while (rc > 0 && r->depth >= depth)
+            rc = json_next(r, &inner);
+        value->length = (size_t)(r->at - value->text);
+    }
+    return rc < 0 ? rc : 1;
+}
+
+int json_member(struct json_reader *r, struct json_token *name,
+                struct json_token *value)
+{
+    int rc = json_next(r, name);
+
+    if (rc == JSON_OBJECT_END)
+        rc = json_next(r, name);
+    return rc > 0 ? finish(r, value, json_next(r, value)) : rc;
+}
+
+int json_element(struct json_reader *r, struct json_token *value)
+{
+    int rc = json_next(r, value);
+
+    if (rc == JSON_ARRAY_END)
+        rc = json_next(r, value);
+    return rc > 0 ? finish(r, value, rc) : rc;
+}
+
+/* json_pick(): what has been found of one want. */
+struct pick {
+    const char *path;
+    unsigned matched; /* names of the path that lead to the reader's place */
+    struct json_token found;
+};
+
+struct picks {
+    struct json_reader reader;
+    int flags;
+    int count;
+    struct pick each[JSON_WANTS_MAX];
+};
+
+/* The name in a path that has `n` names before it; NULL if there are not as
+ * many. */
+static const char *name_in(const char *path, unsigned n)
+{
+    for (; n > 0 && *path; path++)
+        n -= *path == '.';
+    return n == 0 ? path : NULL;
+}
+
+static int is_whole(const struct pick *p)
+{
+    return !name_in(p->path, p->matched);
+}
+
+/* Whether the name of a member leads on along the path. `depth` is 1 for a
+ * member of the whole text. */
+static int match(struct pick *p, const struct json_token *name, unsigned depth,
+                 int flags)
+{
+    const char *wanted;
+
+    if (p->matched >= depth)
+        p->matched = depth - 1; /* the value of the last one is over */
+    if (p->matched < depth - 1)
+        return 0;
+    wanted = name_in(p->path, p->matched);
+    if (!wanted || !same(name, wanted, '.', flags))
+        return 0;
+    p->matched = depth;
+    p->found.type = 0; /* an earlier member of that name does not count */
+    return 1;
+}
+
+/* Takes a member. Into an object in which there is something wanted the reader
+ * goes, other values it passes over. */
+static int pick_member(struct picks *ps, const struct json_token *name)
+{
+    unsigned depth = ps->reader.depth;
+    int rc, matched = 0, within = 0;
+    struct json_token value;
+    struct pick *p;
+
+    for (p = ps->each; p < ps->each + ps->count; p++) {
+        if (!match(p, name, depth, ps->flags))
+            continue;
+        matched = 1;
+        within |= !is_whole(p);
+    }
+    rc = json_next(&ps->reader, &value);
+    if (!within || rc != JSON_OBJECT)
+        rc = finish(&ps->reader, &value, rc);
+    if (rc < 0)
+        return rc;
+    for (p = ps->each; matched && p < ps->each + ps->count; p++)
+        if (p->matched == depth && is_whole(p))
+            p->found = value;
+    return rc;
+}
+
+/* Behind an object that was gone into. */
+static void pick_end(struct picks *ps)
+{
+    for (struct pick *p = ps->each; p < ps->each + ps->count; p++)
+        if (p->matched == ps->reader.depth && is_whole(p))
+            p->found.length = (size_t)(ps->reader.at - p->found.text);
+}
+
+int json_pick(char *text, size_t length, int flags,
+              const struct json_want *wants, int count, size_t *at)
+{
+    struct picks ps;
+    struct json_token token;
+    int rc;
+
+    *at = 0;
+    if (count > JSON_WANTS_MAX)
+        return JSON_RANGE;
+    ps.flags = flags;
+    ps.count = count;
+    for (int i = 0; i < count; i++)
+        ps.each[i] = (struct pick){.path = wants[i].path};
+    rc = json_object(&ps.reader, text, length);
+    while (rc >= 0 && (rc = json_next(&ps.reader, &token)) > 0) {
+        if (rc == JSON_NAME)
+            rc = pick_member(&ps, &token);
+        else
+            pick_end(&ps);
+    }
+    *at = (size_t)(ps.reader.at - text);
+    for (int i = 0; rc == 0 && i < count; i++)
+        if (ps.each[i].found.type != 0)
+            *wants[i].value = ps.each[i].found;
+    return rc;
 }
 
 /*

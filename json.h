@@ -128,7 +128,8 @@ struct json_reader {
     char *end;
     int may_come;
     unsigned depth;
-    unsigned char objects[JSON_DEPTH_MAX / 8 + 1];
+    uint64_t levels;
+    uint64_t outer[JSON_DEPTH_MAX / 64];
 };
 
 /* Starts reading a text whose value must be an object, or an array, up to its

@@ -1,5 +1,6 @@
 #include "json_reference.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 struct text {
@@ -335,6 +336,81 @@ size_t json_reference_decode(const char *string_, size_t length, char *out)
         }
     }
     return written;
+}
+
+static char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+/* Whether a name, decoded, is that of `n` bytes. */
+static int is_named(const char *name_, size_t length, const char *wanted,
+                    size_t n, int any_case)
+{
+    char *decoded = malloc(length + 1);
+    int equal;
+
+    if (!decoded)
+        abort();
+    equal = json_reference_decode(name_, length, decoded) == n;
+    for (size_t i = 0; equal && i < n; i++)
+        equal = any_case ? lower(decoded[i]) == lower(wanted[i])
+                         : decoded[i] == wanted[i];
+    free(decoded);
+    return equal;
+}
+
+/* The last member of that name in an object, which is the text. */
+static int last_member(struct text *t, const char *wanted, size_t n,
+                       int any_case, size_t *begin, size_t *end)
+{
+    int found = 0;
+
+    one(t, "{");
+    do {
+        size_t begins, ends, from;
+
+        white_space(t);
+        begins = t->at + 1;
+        if (!string(t, KIND_NAME))
+            break;
+        ends = t->at - 1;
+        white_space(t);
+        one(t, ":");
+        white_space(t);
+        from = t->at;
+        value(t);
+        if (!is_named(t->bytes + begins, ends - begins, wanted, n, any_case))
+            continue;
+        found = 1;
+        *begin = from;
+        *end = t->at;
+        while (strchr(" \t\r\n", t->bytes[*end - 1]))
+            --*end;
+    } while (one(t, ","));
+    return found;
+}
+
+int json_reference_pick(const char *text, size_t length, const char *path,
+                        int any_case, size_t *begin, size_t *end)
+{
+    size_t n = strcspn(path, "."), from, to;
+    struct text t = {.bytes = text, .length = length, .depth_max = 1 << 20};
+
+    white_space(&t);
+    if (!is(&t, "{") || !last_member(&t, path, n, any_case, &from, &to))
+        return 0;
+    if (path[n] == '.') {
+        if (!json_reference_pick(text + from, to - from, path + n + 1, any_case,
+                                 begin, end))
+            return 0;
+        *begin += from;
+        *end += from;
+        return 1;
+    }
+    *begin = from + (text[from] == '"');
+    *end = to - (text[from] == '"');
+    return 1;
 }
 
 /* Adds one to a number in decimal digits, of which the first is 0. */

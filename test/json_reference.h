@@ -48,6 +48,13 @@ uint64_t json_reference_token(uint64_t sum, enum json_kind kind, size_t begin,
 /* Decodes the inside of a valid string; gives the number of bytes. */
 size_t json_reference_decode(const char *string, size_t length, char *out);
 
+/* The member of a valid text to which a path leads: names with dots between
+ * them, compared decoded, in any case of ASCII if asked. 1, and its value is
+ * the bytes from `begin` to `end`, a string's without its quotes; 0 when there
+ * is none. */
+int json_reference_pick(const char *text, size_t length, const char *path,
+                        int any_case, size_t *begin, size_t *end);
+
 /* A valid number as an integer of 10^-decimals, rounded away from zero. 0 when
  * that has more than 18 digits. The number has at most 400 digits and an
  * exponent within 400. */

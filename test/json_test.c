@@ -39,6 +39,7 @@ static struct json_reference read_all(const char *text, size_t length)
     while ((rc = json_next(&r, &token)) > 0) {
         size_t begin = (size_t)(token.text - p);
 
+        CHECK_INT(token.type, rc);
         result.tokens = json_reference_token(result.tokens, (enum json_kind)rc,
                                              begin, begin + token.length);
     }
@@ -451,6 +452,269 @@ static void test_members(void)
     }
 }
 
+/* What json_array() and json_element() make of a text, as a line. */
+static const char *elements(const char *text)
+{
+    static char got[400];
+    size_t length = strlen(text);
+    struct json_reader r;
+    struct json_token value;
+    char *p = at_wall(text, length);
+    int rc = json_array(&r, p, length);
+    int n = snprintf(got, sizeof got, "%d", rc);
+
+    while (rc == 0 && (rc = json_element(&r, &value)) > 0) {
+        CHECK_INT(rc, 1);
+        n += snprintf(got + n, sizeof got - (size_t)n, " %s(%.*s)",
+                      type_name(value.type), (int)value.length, value.text);
+        rc = 0;
+    }
+    snprintf(got + n, sizeof got - (size_t)n, " %d at %zu", rc,
+             (size_t)(r.at - p));
+    return got;
+}
+
+static void test_elements(void)
+{
+    static const struct {
+        const char *text, *elements;
+    } cases[] = {
+        {"[]", "0 0 at 2"},
+        {" [ ] ", "0 0 at 5"},
+        {"[1]", "0 num(1) 0 at 3"},
+        {"[ 1 , \"x\\n\" , true,false , null ]\n",
+         "0 num(1) text(x\\n) true(true) false(false) null(null) 0 at 34"},
+        {"[[1,[2]],{\"a\":[3]},[ ],{}]",
+         "0 [([1,[2]]) {({\"a\":[3]}) [([ ]) {({}) 0 at 26"},
+        {"[1]x", "0 num(1) -1 at 3"},
+        {"[]]", "0 -1 at 2"},
+        {"[1,]", "0 num(1) -1 at 3"},
+        {"[1", "0 num(1) -1 at 2"},
+        {"[1 2]", "0 num(1) -1 at 3"},
+        {"[[1}]", "0 -1 at 3"},
+        {"[{\"a\":1]", "0 -1 at 7"},
+        {"[", "0 -1 at 1"},
+        {"{}", "-3 -3 at 2"},
+        {"{\"a\":[1]}", "-3 -3 at 9"},
+        {"7", "-3 -3 at 1"},
+        {"{", "-1 -1 at 1"},
+    };
+
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        unit_case("elements of %s", cases[i].text);
+        CHECK_TEXT(elements(cases[i].text), cases[i].elements);
+    }
+}
+
+/* Picking */
+
+/* What json_pick() finds in a text, wanting paths with spaces between them, as
+ * a line; what it does not find is there as "-". */
+static const char *picked(const char *text, const char *paths, int flags)
+{
+    static char got[400], names[200], none[] = "-";
+    struct json_token values[JSON_WANTS_MAX];
+    struct json_want wants[JSON_WANTS_MAX];
+    size_t length = strlen(text), at = 77;
+    char *p = at_wall(text, length), *name = strcpy(names, paths);
+    int count = 0, rc, n;
+
+    while (name) {
+        char *space = strchr(name, ' ');
+
+        if (space)
+            *space++ = '\0';
+        values[count] = (struct json_token){JSON_NULL, none, 1};
+        wants[count] = (struct json_want){name, &values[count]};
+        count++;
+        name = space;
+    }
+    rc = json_pick(p, length, flags, wants, count, &at);
+    n = snprintf(got, sizeof got, "%d", rc);
+    if (rc == 0 || rc == JSON_TYPE)
+        CHECK_INT(at, length);
+    else
+        n += snprintf(got + n, sizeof got - (size_t)n, " at %zu", at);
+    n += snprintf(got + n, sizeof got - (size_t)n, ":");
+    for (int i = 0; i < count; i++) {
+        int found = values[i].text != none;
+
+        CHECK(found || (values[i].type == JSON_NULL && values[i].length == 1));
+        n += snprintf(got + n, sizeof got - (size_t)n, " %s%.*s",
+                      found ? type_name(values[i].type) : "",
+                      (int)values[i].length, values[i].text);
+    }
+    CHECK_INT(memcmp(p, text, length), 0);
+    return got;
+}
+
+static void test_pick(void)
+{
+    static const struct {
+        const char *text, *paths;
+        int flags;
+        const char *picked;
+    } cases[] = {
+        {"{}", "a", 0, "0: -"},
+        {" {\"a\":1} ", "a", 0, "0: num1"},
+        {"{\"a\":\"x\\n\",\"b\":true,\"c\":[1, {}],\"d\":{ }}", "d c b a e", 0,
+         "0: {{ } [[1, {}] truetrue textx\\n -"},
+        {"{\"a\":{\"b\":{\"c\":1}}}", "a.b.c a.b a a.c a.b.c.d", 0,
+         "0: num1 {{\"c\":1} {{\"b\":{\"c\":1}} - -"},
+        {"{\"a\":{\"b\":1},\"b\":2}", "b a.b b.a", 0, "0: num2 num1 -"},
+        /* Only what is in objects is on a path. */
+        {"{\"a\":[{\"b\":1}]}", "a.b a", 0, "0: - [[{\"b\":1}]"},
+        {"{\"x\":{\"a\":1},\"y\":[{\"a\":2}]}", "a x.a y.a", 0, "0: - num1 -"},
+        {"{\"a\":\"{\\\"b\\\":1}\"}", "a.b", 0, "0: -"},
+        {"{\"a\":{\"x\":[],\"y\":{\"b\":0},\"b\":1}}", "a.b", 0, "0: num1"},
+        /* The last one counts. */
+        {"{\"a\":1,\"a\":2}", "a", 0, "0: num2"},
+        {"{\"a\":{\"b\":1},\"a\":{}}", "a a.b", 0, "0: {{} -"},
+        {"{\"a\":{\"b\":1},\"a\":5}", "a a.b", 0, "0: num5 -"},
+        {"{\"a\":{\"b\":1},\"a\":[{\"b\":2}]}", "a.b", 0, "0: -"},
+        {"{\"a\":{\"b\":1},\"a\":{\"c\":2}}", "a.b a.c", 0, "0: - num2"},
+        {"{\"a\":{\"b\":1,\"b\":[]},\"c\":0}", "a.b", 0, "0: [[]"},
+        {"{\"a\":5,\"a\":{\"b\":{}},\"b\":{\"b\":7}}", "a.b b", 0,
+         "0: {{} {{\"b\":7}"},
+        /* Names are compared decoded. */
+        {"{\"\\u0061\":{\"\\u0062c\":1}}", "a.bc", 0, "0: num1"},
+        {"{\"a\\u002eb\":1,\"a.b\":2}", "a.b", 0, "0: -"},
+        {"{\"a\\u0000b\":1,\"a\\u0000\":2}", "a ab", 0, "0: - -"},
+        {"{\"\":{\"\":1}}", "", 0, "0: {{\"\":1}"},
+        {"{\"\":{\"\":1}}", ".", 0, "0: num1"},
+        {"{\"a\":{\"\":1}}", "a. a", 0, "0: num1 {{\"\":1}"},
+        {"{\"\\ud83d\\ude00\":1}", "\xf0\x9f\x98\x80", 0, "0: num1"},
+        {"{\"abc\":1,\"ab\":2}", "a abcd ab", 0, "0: - - num2"},
+        /* Case */
+        {"{\"Host\":1,\"host\":2}", "host HOST Host", 0, "0: num2 - num1"},
+        {"{\"HOST\":{\"\\u0050ort\":1}}", "host.port Host.Port hos",
+         JSON_ANY_CASE, "0: num1 num1 -"},
+        {"{\"Host\":1,\"hOst\":{}}", "HOST", JSON_ANY_CASE, "0: {{}"},
+        {"{\"[\":1,\"`\":2,\"\xc3\x89\":3}", "{ @ \xc3\xa9", JSON_ANY_CASE,
+         "0: - - -"},
+        /* Errors change nothing. */
+        {"{\"a\":1", "a", 0, "-1 at 6: -"},
+        {"{\"a\":1,}", "a", 0, "-1 at 7: -"},
+        {"{\"a\":1}x", "a", 0, "-1 at 7: -"},
+        {"{\"a\":1,\"b\":[1,]}", "a b", 0, "-1 at 14: - -"},
+        {"{\"a\":1,\"b\":{\"c\":nul}}", "a b.c", 0, "-1 at 19: - -"},
+        {"{\"a\":1,\"b\":{\"c\"}}", "a b.c", 0, "-1 at 15: - -"},
+        {"[1]", "a", 0, "-3: -"},
+        {"[1", "a", 0, "-1 at 2: -"},
+        {"\"a\"", "a", 0, "-3: -"},
+        {"", "a", 0, "-1 at 0: -"},
+    };
+
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        unit_case("%s from %s", cases[i].paths, cases[i].text);
+        CHECK_TEXT(picked(cases[i].text, cases[i].paths, cases[i].flags),
+                   cases[i].picked);
+    }
+}
+
+static void test_pick_limits(void)
+{
+    static char text[4 * BIG / 5];
+    struct json_token value = {0};
+    struct json_want wants[JSON_WANTS_MAX + 1];
+    char names[JSON_WANTS_MAX + 1][12];
+    size_t n = 0, at = 77;
+
+    unit_case("no wants: is it an object");
+    CHECK_INT(json_pick(at_wall("{\"a\":1}", 7), 7, 0, NULL, 0, &at), 0);
+    CHECK_INT(at, 7);
+    unit_case("as many wants as there may be");
+    text[n++] = '{';
+    for (int i = 0; i <= JSON_WANTS_MAX; i++) {
+        snprintf(names[i], sizeof names[i], "%d", i);
+        n += (size_t)sprintf(text + n, "\"%d\":%d,", i, i);
+        wants[i] = (struct json_want){names[i], &value};
+    }
+    text[n - 1] = '}';
+    CHECK_INT(json_pick(at_wall(text, n), n, 0, wants, JSON_WANTS_MAX, &at), 0);
+    CHECK_BYTES(value.text, value.length, "31", 2);
+    unit_case("one more");
+    value.type = 0;
+    CHECK_INT(json_pick(at_wall(text, n), n, 0, wants, JSON_WANTS_MAX + 1, &at),
+              JSON_RANGE);
+    CHECK_INT(at, 0);
+    CHECK_INT(value.type, 0);
+    unit_case("a path as deep as a text may be");
+    {
+        char path[2 * JSON_DEPTH_MAX];
+
+        n = repeat(text, "{\"a\":", JSON_DEPTH_MAX);
+        n += repeat(text + n, "7", 1);
+        n += repeat(text + n, "}", JSON_DEPTH_MAX);
+        repeat(path, "a.", JSON_DEPTH_MAX);
+        path[sizeof path - 1] = '\0';
+        wants[0].path = path;
+        CHECK_INT(json_pick(at_wall(text, n), n, 0, wants, 1, &at), 0);
+        CHECK_BYTES(value.text, value.length, "7", 1);
+    }
+    unit_case("half a million members, and a path into the last");
+    n = repeat(text, "{", 1);
+    n += repeat(text + n, "\"a\":{\"b\":1},", 500000);
+    n += repeat(text + n, "\"a\":{\"b\":2}}", 1);
+    wants[0].path = "a.b";
+    CHECK_INT(json_pick(at_wall(text, n), n, 0, wants, 1, &at), 0);
+    CHECK_BYTES(value.text, value.length, "2", 1);
+}
+
+/* An object with few names, some of which are the same; at most 4 deep. */
+static char *random_object(char *to, int depth)
+{
+    static const char *const names[] = {"a",  "b",    "A",      "\\u0061",
+                                        "aa", "a.b",  "",       "\\u0042",
+                                        "b",  "a\\t", "\\u0000"};
+    static const char *const others[] = {"1",  "\"a\"", "[{\"a\":1}]",
+                                         "{}", "[ ]",   "null"};
+
+    *to++ = '{';
+    for (size_t count = unit_below(5), i = 0; i < count; i++) {
+        to += sprintf(to, "%s\"%s\"%s:", i > 0 ? "," : " ",
+                      names[unit_below(COUNT(names))], i % 2 ? " " : "");
+        if (depth > 1 && unit_below(2))
+            to = random_object(to, depth - 1);
+        else
+            to += sprintf(to, " %s ", others[unit_below(COUNT(others))]);
+    }
+    *to++ = '}';
+    return to;
+}
+
+static void test_pick_random(void)
+{
+    static const char *const paths[] = {
+        "a",     "b", "A",  "a.b", "a.a",   "b.A",  "a.b.a",
+        "a.a.a", "",  "a.", ".",   "b.b.b", "aa.a", "a.b.b.a"};
+    static char text[20000], none[] = "-";
+
+    unit_case("random objects against the reference");
+    for (uint64_t round = 0; unit_seed(round, 20000); round++) {
+        struct json_token values[COUNT(paths)];
+        struct json_want wants[COUNT(paths)];
+        size_t length = (size_t)(random_object(text, 4) - text), at, begin, end;
+        int flags = unit_below(2) ? JSON_ANY_CASE : 0;
+
+        for (size_t i = 0; i < COUNT(paths); i++) {
+            values[i] = (struct json_token){0, none, 1};
+            wants[i] = (struct json_want){paths[i], &values[i]};
+        }
+        CHECK_INT(json_pick(text, length, flags, wants, COUNT(paths), &at), 0);
+        CHECK_INT(at, length);
+        for (size_t i = 0; i < COUNT(paths); i++) {
+            int there = json_reference_pick(text, length, paths[i], flags,
+                                            &begin, &end);
+
+            if (!CHECK(there ? values[i].text == text + begin &&
+                                   values[i].length == end - begin
+                             : values[i].text == none))
+                printf("  %s of %.*s\n", paths[i], (int)length, text);
+        }
+    }
+}
+
 /* Strings */
 
 /* A string's token, from its text without quotes, at the wall. */
@@ -507,6 +771,12 @@ static void test_decode(void)
         CHECK(n <= length);
         CHECK_INT(json_decode(&t, exact), n);
         CHECK_BYTES(exact, n, out, n);
+        exact = unit_before_wall(n + 1);
+        CHECK(json_string(&t, exact, n + 1) == exact);
+        CHECK_TEXT(exact, cases[i].decoded);
+        CHECK(n == 0 || !json_string(&t, out, n));
+        CHECK(n == 0 || out[0] == '\0');
+        CHECK(json_string(&t, out, sizeof out) == out);
         CHECK_INT(json_decode(&t, t.text), n);
         CHECK_BYTES(t.text, n, out, n);
     }
@@ -516,6 +786,42 @@ static void test_decode(void)
 
         CHECK_INT(json_decode(&t, t.text), 3);
         CHECK_BYTES(t.text, 3, "a\0b", 3);
+    }
+}
+
+static void test_string(void)
+{
+    static const int others[] = {0,         JSON_NUMBER, JSON_TRUE, JSON_FALSE,
+                                 JSON_NULL, JSON_OBJECT, JSON_ARRAY};
+    struct json_token t;
+    char out[20];
+
+    for (size_t i = 0; i < COUNT(others); i++) {
+        unit_case("type %d is no string", others[i]);
+        t = token_of("abc", 3);
+        t.type = others[i];
+        strcpy(out, "was");
+        CHECK(!json_string(&t, out, sizeof out));
+        CHECK_TEXT(out, "");
+        CHECK(!json_equal(&t, "abc"));
+    }
+    unit_case("a name is a string");
+    t = token_of("\\u0061bc", 8);
+    t.type = JSON_NAME;
+    CHECK(json_string(&t, out, sizeof out) == out);
+    CHECK_TEXT(out, "abc");
+    CHECK(json_equal(&t, "abc"));
+    unit_case("a string with NUL is none of C");
+    t = token_of("a\\u0000b", 8);
+    CHECK(!json_string(&t, out, sizeof out));
+    CHECK_TEXT(out, "");
+    unit_case("a string larger than its room by far");
+    t = token_of("\\ud83d\\ude00", 12);
+    for (size_t size = 1; size < 5; size++) {
+        char *room = unit_before_wall(size);
+
+        CHECK(!json_string(&t, room, size));
+        CHECK_TEXT(room, "");
     }
 }
 
@@ -1153,7 +1459,12 @@ int main(void)
     test_depth();
     test_linear();
     test_members();
+    test_elements();
+    test_pick();
+    test_pick_limits();
+    test_pick_random();
     test_decode();
+    test_string();
     test_equal();
     test_decimal_values();
     test_decimal_grammar();

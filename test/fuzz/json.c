@@ -17,6 +17,21 @@ static int accepted(const char *text, size_t length)
            REFERENCE_ACCEPT;
 }
 
+/* Copied into just enough room, and into one byte too few. */
+static void check_copy(const struct json_token *t, const char *want, size_t n)
+{
+    char *got = fuzz_memory(n + 1);
+
+    if (memchr(want, '\0', n)) {
+        EXPECT(!json_string(t, got, n + 1));
+    } else {
+        EXPECT(json_string(t, got, n + 1) == got);
+        EXPECT(strlen(got) == n && memcmp(got, want, n) == 0);
+    }
+    EXPECT(n == 0 || (!json_string(t, got, n) && *got == '\0'));
+    free(got);
+}
+
 /* Decodes apart and in place. */
 static void check_string(const struct json_token *t)
 {
@@ -37,6 +52,7 @@ static void check_string(const struct json_token *t)
         EXPECT(!json_equal(t, name));
         free(name);
     }
+    check_copy(t, want, n);
     copy.text = memcpy(got, t->text, t->length);
     EXPECT(json_decode(&copy, got) == n && memcmp(got, want, n) == 0);
     free(want);
@@ -85,6 +101,7 @@ static void check_tokens(char *text, size_t length)
 
     json_start(&r, text, length);
     while ((rc = json_next(&r, &t)) > 0) {
+        EXPECT(t.type == rc);
         if (rc == JSON_NAME || rc == JSON_STRING)
             check_string(&t);
         if (rc == JSON_NUMBER)
@@ -104,6 +121,29 @@ static int next_whole(struct json_reader *r, struct json_token *t)
     if (rc > 0 && (t->type == JSON_OBJECT || t->type == JSON_ARRAY))
         t->length = (size_t)(r->at - t->text);
     return rc;
+}
+
+/* A walk by elements, and beside it one by tokens. */
+static void check_elements(char *text, size_t length,
+                           const struct json_reference *want)
+{
+    struct json_reader elements, tokens;
+    struct json_token value, t;
+    int rc = json_array(&elements, text, length);
+
+    json_start(&tokens, text, length);
+    if (json_next(&tokens, &t) != JSON_ARRAY) {
+        EXPECT(rc < 0 &&
+               (rc == JSON_TYPE) == (want->verdict == REFERENCE_ACCEPT));
+        return;
+    }
+    EXPECT(rc == 0);
+    while ((rc = json_element(&elements, &value)) > 0) {
+        EXPECT(next_whole(&tokens, &t) > 0 && t.type == value.type);
+        EXPECT(t.text == value.text && t.length == value.length);
+    }
+    EXPECT((rc == 0) == (want->verdict == REFERENCE_ACCEPT));
+    EXPECT((size_t)(elements.at - text) == want->at);
 }
 
 /* A walk by members, and beside it one by tokens. */
@@ -130,6 +170,39 @@ static void check_members(char *text, size_t length,
     }
     EXPECT((rc == 0) == (want->verdict == REFERENCE_ACCEPT));
     EXPECT((size_t)(members.at - text) == want->at);
+}
+
+static const char *const paths[] = {"a",   "b", "a.b", "a.b.c", "b.a",  "A",
+                                    "A.b", "",  ".",   "a.",    "a..b", "a.a"};
+
+#define PATHS (sizeof paths / sizeof *paths)
+
+/* All paths in one pass, and each by itself in the reference. */
+static void check_pick(char *text, size_t length, int flags,
+                       const struct json_reference *want)
+{
+    static char untouched[] = "untouched";
+    struct json_token values[PATHS];
+    struct json_want wants[PATHS];
+    size_t at = 0, begin, end;
+    int rc;
+
+    for (size_t i = 0; i < PATHS; i++) {
+        values[i] = (struct json_token){JSON_TRUE, untouched, 9};
+        wants[i] = (struct json_want){paths[i], &values[i]};
+    }
+    rc = json_pick(text, length, flags, wants, PATHS, &at);
+    EXPECT(at == want->at);
+    EXPECT((rc == 0 || rc == JSON_TYPE) == (want->verdict == REFERENCE_ACCEPT));
+    for (size_t i = 0; i < PATHS; i++) {
+        if (rc == 0 && json_reference_pick(text, length, paths[i],
+                                           flags & JSON_ANY_CASE, &begin, &end))
+            EXPECT(values[i].text == text + begin &&
+                   values[i].length == end - begin);
+        else
+            EXPECT(values[i].text == untouched && values[i].length == 9 &&
+                   values[i].type == JSON_TRUE);
+    }
 }
 
 /* No object or array is whole before its last bracket. */
@@ -202,6 +275,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     EXPECT(compare_json(text, size, &want));
     check_tokens(text, size);
     check_members(text, size, &want);
+    check_elements(text, size, &want);
+    check_pick(text, size, 0, &want);
+    check_pick(text, size, JSON_ANY_CASE, &want);
     if (want.verdict == REFERENCE_ACCEPT &&
         (memchr(text, '{', size) || memchr(text, '[', size)))
         check_prefixes(text, size);
