@@ -40,7 +40,10 @@ prepare() {
     done
     gcc -O0 $C11 -S -fverbose-asm -o $dir/$file.s $file.c || return
     gcc $(wrapped $file) -o $dir/$file/none $dir/$file.s $dir/$file/*.o &&
-        $dir/$file/none >$dir/$file/log || return
+        { $dir/$file/none >$dir/$file/log && times; } >$dir/$file/times || return
+    # In seconds: a mutant may need ten times the CPU time, and is then in a loop.
+    awk -F '[ ms]+' 'NR == 2 { printf "%d\n", 10 * (60 * $1 + $2) + 10 }' \
+        $dir/$file/times >$dir/$file/limit
     awk -f test/mutation.awk $dir/$file.s >$done
 }
 
@@ -95,7 +98,8 @@ mutate() {
         echo "FAIL $*: does not build"
         return
     fi
-    if ! timeout -k 1 10 sh -c "ulimit -t 5; $base" >$base.log 2>&1; then
+    if ! timeout -k 1 600 sh -c "ulimit -t $(cat $dir/$file/limit); $base" \
+        >$base.log 2>&1; then
         echo unit >$base.verdict
     elif listed $1 $2 $3; then
         echo listed >$base.verdict
