@@ -238,18 +238,35 @@ int64_t wall_ms(void)
     return read_clock(CLOCK_REALTIME) / NS_PER_MS;
 }
 
+/* The kernel is asked for as much as it gives at once: an invocation needs six
+ * pieces, all of the same size. */
+static void random_bytes(unsigned char *out, size_t size)
+{
+    static unsigned char pool[256];
+    static size_t left;
+
+    if (left < size) {
+        left = sizeof pool;
+        if (getentropy(pool, sizeof pool) != 0) {
+            for (size_t i = 0; i < sizeof pool; i += size) {
+                int64_t now = now_ns();
+
+                memcpy(pool + i, &now, sizeof now);
+            }
+        }
+    }
+    memcpy(out, pool + sizeof pool - left, size);
+    left -= size;
+}
+
 void hex_random(char *out, size_t digits)
 {
     static const char hex[] = "0123456789abcdef";
-    unsigned char seed[32] = {0};
+    unsigned char bytes[32];
 
-    if (getentropy(seed, sizeof seed) != 0) {
-        int64_t now = now_ns();
-
-        memcpy(seed, &now, sizeof now);
-    }
+    random_bytes(bytes, sizeof bytes);
     for (size_t i = 0; i < digits; i++) {
-        out[i] = hex[(seed[i / 2 % sizeof seed] >> (i % 2 * 4)) & 15];
+        out[i] = hex[(bytes[i / 2 % sizeof bytes] >> (i % 2 * 4)) & 15];
     }
     out[digits] = '\0';
 }
