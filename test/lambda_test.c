@@ -23,6 +23,7 @@ static const struct {
     {"name", test_one_name},
     {"queue", test_queue},
     {"log", test_log},
+    {"payload", test_payload},
     {"bind", test_bind},
     {"given", test_given},
     {"reload", test_reload},

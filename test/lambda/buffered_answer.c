@@ -81,6 +81,13 @@ static void on_end(struct caller *caller, const struct failure *failure)
 
     if (failure != NULL) {
         client_fail(c);
+    } else if (c->settings->payload == PAYLOAD_REST &&
+               (json_fault(text) >= 0 || !answer_has_status(text))) {
+        log_line(LOG_ERROR,
+                 "ERROR RequestId: %s malformed response: a REST API wants an "
+                 "object with a statusCode",
+                 c->id);
+        client_fail(c);
     } else if (json_fault(text) >= 0) {
         reply_as_it_is(c);
     } else if (!answer_has_status(text)) {

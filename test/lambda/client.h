@@ -39,9 +39,6 @@ struct client {
     bool bodyless;
 };
 
-/* The payload 2.0 event of a Function URL. */
-void url_event(struct buf *out, const struct client *c, const char *id);
-
 extern const struct caller_ops url_ops, buffered_ops;
 extern const struct caller_ops stream_ops, invoke_ops;
 extern const struct caller_ops stream_tail_ops, invoke_tail_ops;

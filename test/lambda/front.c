@@ -2,6 +2,7 @@
 #include "client.h"
 
 #include "cors.h"
+#include "event.h"
 #include "host.h"
 #include "log.h"
 #include "pool.h"
@@ -241,7 +242,11 @@ static void start_url(struct client *c)
 
     c->caller.ops = settings->buffered ? &buffered_ops : &url_ops;
     i = client_invocation(c, true);
-    url_event(&i->event, c, i->id);
+    if (settings->payload == PAYLOAD_REST) {
+        rest_event(&i->event, c, i->id);
+    } else {
+        url_event(&i->event, c, i->id);
+    }
     buf_clear(&c->body);
     (void)client_submit(c, i);
 }

@@ -49,6 +49,12 @@ static const char help[] =
     "                        under .localhost and names without a dot are\n"
     "                        answered, so that no page of another site can\n"
     "                        reach the function. May be repeated.\n"
+    "  --payload KIND        the events that the front makes of requests: url "
+    "(a\n"
+    "                        Function URL's), rest or http (those of an API\n"
+    "                        Gateway REST API, payload 1.0, and HTTP API, "
+    "2.0,\n"
+    "                        which cannot stream)\n"
     "  --invoke-mode MODE    of the Function URL: stream (the default here), "
     "or\n"
     "                        buffered (AWS's default): the response is one "
@@ -109,7 +115,7 @@ static struct settings settings = {
     .concurrency = 1,
     .memory_mb = 128,
 };
-static bool api_given;
+static bool api_given, mode_given;
 
 /* One line, and the usage. */
 static _Noreturn void refuse(const char *format, const char *value)
@@ -410,8 +416,19 @@ static void set_cors_credentials(const char *value)
     settings.cors_credentials = true;
 }
 
+static void set_payload(const char *value)
+{
+    settings.payload = strcmp(value, "rest") == 0   ? PAYLOAD_REST
+                       : strcmp(value, "http") == 0 ? PAYLOAD_HTTP
+                                                    : PAYLOAD_URL;
+    if (settings.payload == PAYLOAD_URL && strcmp(value, "url") != 0) {
+        refuse("--payload must be url, rest or http, not \"%s\"", value);
+    }
+}
+
 static void set_invoke_mode(const char *value)
 {
+    mode_given = true;
     settings.buffered = strcmp(value, "buffered") == 0;
     if (!settings.buffered && strcmp(value, "stream") != 0) {
         refuse("--invoke-mode must be stream or buffered, not \"%s\"", value);
@@ -458,6 +475,7 @@ static const struct option {
     {"--max-concurrency", set_max_concurrency, VALUE},
     {"--function-name", set_function_name, VALUE},
     {"--allow-host", set_allow_host, VALUE},
+    {"--payload", set_payload, VALUE},
     {"--invoke-mode", set_invoke_mode, VALUE},
     {"--cors", set_cors, VALUE},
     {"--cors-methods", set_cors_methods, VALUE},
@@ -520,6 +538,12 @@ const struct settings *read_arguments(int argc, char **argv)
         refuse("%s is missing", "-- BOOTSTRAP");
     }
     settings.arguments = argv + i + 1;
+    if (settings.payload == PAYLOAD_HTTP) {
+        if (mode_given && !settings.buffered) {
+            refuse("--payload %s cannot stream, on AWS either", "http");
+        }
+        settings.buffered = true;
+    }
     if (settings.max_concurrency > 0 && !settings.memory_given) {
         settings.memory_mb = 2048;
     }

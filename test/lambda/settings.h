@@ -6,6 +6,10 @@
 
 #define SANDBOXES_MAX 1000u
 
+/* Whose events the front makes of requests: a Function URL's, or API
+ * Gateway's (REST API and HTTP API). */
+enum payload { PAYLOAD_URL, PAYLOAD_REST, PAYLOAD_HTTP };
+
 struct settings {
     const char *bind; /* an address; NULL: loopback */
     uint16_t port;
@@ -17,6 +21,7 @@ struct settings {
     unsigned
         max_concurrency; /* invocations of one sandbox; 0: one, on demand */
     bool throttle;
+    enum payload payload;
     bool buffered;            /* the URL's invoke mode */
     const char *cors_origins; /* "*", or a list; NULL: no --cors */
     const char *cors_methods, *cors_headers;

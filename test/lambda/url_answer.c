@@ -85,13 +85,23 @@ static void send_body(struct client *c, struct slice data)
 
 void client_fail(struct client *c)
 {
+    static const struct {
+        int status;
+        const char *type, *body;
+    } answers[] = {
+        [PAYLOAD_URL] = {502, "text/plain", "Internal Server Error"},
+        [PAYLOAD_REST] = {502, "application/json",
+                          "{\"message\": \"Internal server error\"}"},
+        [PAYLOAD_HTTP] = {500, "application/json",
+                          "{\"message\":\"Internal Server Error\"}"},
+    };
+    enum payload p = c->settings->payload;
     struct buf fields = {0};
 
-    buf_format(&fields,
-               "Content-Type: text/plain\r\nx-amzn-RequestId: %s\r\n%c", c->id,
-               0);
-    client_reply(c, 502, (char *)fields.data,
-                 slice_of("Internal Server Error"));
+    buf_format(&fields, "Content-Type: %s\r\nx-amzn-RequestId: %s\r\n%c",
+               answers[p].type, c->id, 0);
+    client_reply(c, answers[p].status, (char *)fields.data,
+                 slice_of(answers[p].body));
     buf_free(&fields);
     c->bodyless = true;
 }

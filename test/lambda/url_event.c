@@ -1,5 +1,5 @@
 #define _POSIX_C_SOURCE 200809L
-#include "client.h"
+#include "event.h"
 
 #include "host.h"
 #include "text.h"
@@ -75,32 +75,24 @@ static void add_joined(struct buf *out, const struct member *list, size_t count,
     buf_free(&value);
 }
 
-/* Left out of the event: the cookies, which stand in a member of their own (and
- * AWS's adapters all put them back into a Cookie header); what is about the
- * client's own connection; and the trace, of which there is one, completed. */
-static bool is_left_out(struct slice name)
+bool event_leaves_out(struct slice field_name)
 {
     static const char *const names[] = {
-        "connection",
-        "cookie",
-        "expect",
-        "keep-alive",
-        "te",
-        "trailer",
-        "proxy-connection",
-        "transfer-encoding",
-        "upgrade",
-        "x-amzn-trace-id",
+        "connection",        "expect",  "keep-alive",
+        "proxy-connection",  "te",      "trailer",
+        "transfer-encoding", "upgrade", "x-amzn-trace-id",
     };
 
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (slice_is_nocase(name, names[i])) {
+        if (slice_is_nocase(field_name, names[i])) {
             return true;
         }
     }
     return false;
 }
 
+/* The cookies stand in a member of their own, and AWS's adapters all put them
+ * back into a Cookie header; so they are not in both places. */
 static void add_headers(struct buf *out, const struct fields *fields,
                         const char *source, const char *port, const char *trace)
 {
@@ -115,7 +107,8 @@ static void add_headers(struct buf *out, const struct fields *fields,
     struct slice present;
 
     for (size_t i = 0; i < fields->count; i++) {
-        if (!is_left_out(fields->list[i].name)) {
+        if (!event_leaves_out(fields->list[i].name) &&
+            !slice_is_nocase(fields->list[i].name, "cookie")) {
             list[count] = (struct member){fields->list[i].name,
                                           fields->list[i].value, i};
             count++;
@@ -218,15 +211,14 @@ static void add_cookies(struct buf *out, const struct fields *fields)
     }
 }
 
-static void add_member(struct buf *out, const char *name, struct slice value)
+void event_member(struct buf *out, const char *name, struct slice value)
 {
     buf_format(out, "\"%s\":", name);
     json_quote(out, value);
     buf_byte(out, ',');
 }
 
-/* "12/Mar/2020:19:03:58 +0000" */
-static void add_time(struct buf *out)
+void event_time(struct buf *out, const char *name, const char *epoch_name)
 {
     static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
     int64_t now = wall_ms();
@@ -234,37 +226,38 @@ static void add_time(struct buf *out)
     struct tm t = {0};
 
     (void)gmtime_r(&seconds, &t);
-    buf_format(out,
-               "\"time\":\"%02d/%.3s/%d:%02d:%02d:%02d +0000\","
-               "\"timeEpoch\":%lld",
+    buf_format(out, "\"%s\":\"%02d/%.3s/%d:%02d:%02d:%02d +0000\",", name,
                t.tm_mday, months + 3 * t.tm_mon, t.tm_year + 1900, t.tm_hour,
-               t.tm_min, t.tm_sec, (long long)now);
+               t.tm_min, t.tm_sec);
+    buf_format(out, "\"%s\":%lld", epoch_name, (long long)now);
 }
 
 static void add_context(struct buf *out, const struct head *h,
-                        const char *source, const char *id)
+                        const char *source, const char *id, bool http_api)
 {
     struct slice host = slice_of("localhost"), agent = slice_of("");
 
     (void)fields_get(&h->fields, "host", &host);
     (void)fields_get(&h->fields, "user-agent", &agent);
     host = host_name(host);
-    buf_text(out, ",\"requestContext\":{\"accountId\":\"anonymous\",");
-    add_member(out, "apiId", slice_of("local"));
-    buf_text(out, "\"authentication\":null,\"authorizer\":null,");
-    add_member(out, "domainName", host);
-    add_member(out, "domainPrefix", slice_of("local"));
+    buf_format(out, ",\"requestContext\":{\"accountId\":\"%s\",",
+               http_api ? ACCOUNT : "anonymous");
+    event_member(out, "apiId", slice_of("local"));
+    buf_text(out,
+             http_api ? "" : "\"authentication\":null,\"authorizer\":null,");
+    event_member(out, "domainName", host);
+    event_member(out, "domainPrefix", slice_of("local"));
     buf_text(out, "\"http\":{");
-    add_member(out, "method", h->method);
-    add_member(out, "path", h->path);
+    event_member(out, "method", h->method);
+    event_member(out, "path", h->path);
     buf_format(out, "\"protocol\":\"HTTP/1.%d\",", h->minor);
-    add_member(out, "sourceIp", slice_of(source));
+    event_member(out, "sourceIp", slice_of(source));
     buf_text(out, "\"userAgent\":");
     json_quote(out, agent);
     buf_text(out, "},");
-    add_member(out, "requestId", slice_of(id));
+    event_member(out, "requestId", slice_of(id));
     buf_text(out, "\"routeKey\":\"$default\",\"stage\":\"$default\",");
-    add_time(out);
+    event_time(out, "time", "timeEpoch");
     buf_byte(out, '}');
 }
 
@@ -304,15 +297,17 @@ static void add_body(struct buf *out, const struct client *c)
             buf_byte(out, '"');
         }
     }
+    if (c->settings->payload == PAYLOAD_HTTP) {
+        buf_format(out, ",\"isBase64Encoded\":%s}", plain ? "false" : "true");
+        return;
+    }
     buf_format(out,
                ",\"pathParameters\":null,\"isBase64Encoded\":%s,"
                "\"stageVariables\":null}",
                plain ? "false" : "true");
 }
 
-/* The client's address, and the port that it came to. */
-static void find_ends(const struct client *c, char source[ADDRESS_SIZE],
-                      char port[8])
+void event_ends(const struct client *c, char source[ADDRESS_SIZE], char port[8])
 {
     struct address peer = {.size = sizeof peer.storage};
     struct address own = {.size = sizeof own.storage};
@@ -323,6 +318,19 @@ static void find_ends(const struct client *c, char source[ADDRESS_SIZE],
     (void)snprintf(port, 8, "%u", (unsigned)address_port(&own));
 }
 
+/* HTTP APIs have been reported to decode it. */
+static void add_raw_path(struct buf *out, struct slice path, bool decoded)
+{
+    struct buf text = {0};
+
+    if (decoded) {
+        percent_decode(&text, path, false);
+        path = buf_slice(&text);
+    }
+    json_quote(out, path);
+    buf_free(&text);
+}
+
 void url_event(struct buf *out, const struct client *c, const char *id)
 {
     const struct head *h = &c->conn.reader.head;
@@ -330,21 +338,22 @@ void url_event(struct buf *out, const struct client *c, const char *id)
     struct fields fields = {
         .list = allocate((given->count + 1) * sizeof(struct field)),
         .count = given->count};
+    bool http_api = c->settings->payload == PAYLOAD_HTTP;
     struct buf names = {0};
     char source[ADDRESS_SIZE], port[8];
 
-    find_ends(c, source, port);
+    event_ends(c, source, port);
     lower_names(given, &names, fields.list);
     buf_text(out,
              "{\"version\":\"2.0\",\"routeKey\":\"$default\",\"rawPath\":");
-    json_quote(out, h->path);
+    add_raw_path(out, h->path, http_api);
     buf_text(out, ",\"rawQueryString\":");
     json_quote(out, h->query);
     add_cookies(out, &fields);
     buf_text(out, ",\"headers\":");
     add_headers(out, &fields, source, port, c->caller.invocation->trace_id);
     add_query(out, h->query);
-    add_context(out, h, source, id);
+    add_context(out, h, source, id, http_api);
     add_body(out, c);
     free(fields.list);
     buf_free(&names);

@@ -820,6 +820,9 @@ static void run_event(struct runtime *r)
 
     name = name != NULL ? name + 6 : strstr(event, "\"rawPath\":\"/");
     name = name != NULL && name[0] == '"' ? name + 12 : name;
+    if (name == NULL && strstr(event, "\",\"path\":\"/") != NULL) {
+        name = strstr(event, "\",\"path\":\"/") + 11;
+    }
     for (size_t i = 0; name != NULL && i < sizeof deeds / sizeof deeds[0];
          i++) {
         size_t size = strlen(deeds[i].name);
