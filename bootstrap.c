@@ -3,6 +3,17 @@
  *
  * In Lambda (AWS_LAMBDA_RUNTIME_API is set): ask for an event, call the
  * handler, report, and again. By hand: call the handler once.
+ *
+ *   Time
+ *   The event           what came with it, and the deadline
+ *   The HTTP request    an event taken apart
+ *   Text and errors     JSON strings, the error of an invocation
+ *   Logging             a line for each fault
+ *   Answering           how an invocation ends
+ *   In Lambda           the loop
+ *   By hand             options, usage
+ *   Start               main()
+ *   Without a C library entry, system calls, memory
  */
 #include "http.h"
 #include "json.h"
@@ -24,6 +35,8 @@
 
 /* The year 33658: what says more is no deadline. */
 #define DEADLINE_MS_MAX 1000000000000000
+/* The longest that Lambda lets a function run. */
+#define TIMEOUT_S_MAX 900
 
 /* All that the process keeps: there is one. In this order a start touches the
  * fewest pages. */
@@ -35,16 +48,6 @@ struct runtime {
     char input[HTTP_MESSAGE_BYTES_MAX];
 };
 
-/* The event */
-
-const char *http_event_field(const struct invocation *in, const char *name)
-{
-    int count;
-    const char *value = http_field(in->message, name, &count);
-
-    return value ? value : "";
-}
-
 /* Time */
 
 static int64_t clock_ns(clockid_t clock)
@@ -55,16 +58,9 @@ static int64_t clock_ns(clockid_t clock)
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
-int64_t http_time_left_ms(const struct invocation *in)
+static int64_t wall_clock_ms(void)
 {
-    int64_t ms;
-    const char *end = http_decimal(
-        http_event_field(in, "Lambda-Runtime-Deadline-Ms"), DEADLINE_MS_MAX,
-        &ms);
-
-    if (!end || *end != '\0' || ms == 0)
-        return INT64_MAX;
-    return ms - clock_ns(CLOCK_REALTIME) / 1000000;
+    return clock_ns(CLOCK_REALTIME) / 1000000;
 }
 
 static void pause_ms(long ms)
@@ -75,17 +71,287 @@ static void pause_ms(long ms)
         continue;
 }
 
+/* The event */
+
+/* The invocation that a message brings. */
+static struct invocation describe(const struct http_message *m, const char *id)
+{
+    return (struct invocation){.request_id = id,
+                               .event = m->buffer + m->body,
+                               .event_length = m->body_length,
+                               .message = m};
+}
+
+const char *lambda_field(const struct invocation *in, const char *name)
+{
+    int count;
+    const char *value = http_field_value(in->message, name, &count);
+
+    return value ? value : "";
+}
+
+int64_t lambda_time_left_ms(const struct invocation *in)
+{
+    int64_t ms;
+    const char *end = http_decimal(
+        lambda_field(in, "Lambda-Runtime-Deadline-Ms"), DEADLINE_MS_MAX, &ms);
+
+    if (!end || *end != '\0' || ms == 0)
+        return INT64_MAX;
+    return ms - wall_clock_ms();
+}
+
+/* The HTTP request */
+
+/* AWS gives some members the value null when there is nothing to say. */
+static int absent(const struct json_token *value)
+{
+    return value->type == 0 || value->type == JSON_NULL;
+}
+
+/* The first fault found is the one that is told. */
+static void note_wrong(struct lambda_request *r, const char *wrong)
+{
+    if (!r->wrong)
+        r->wrong = wrong;
+}
+
+static void check_object(struct lambda_request *r, struct json_token *value,
+                         const char *wrong)
+{
+    static char empty[] = "{}";
+
+    if (!absent(value) && value->type != JSON_OBJECT)
+        note_wrong(r, wrong);
+    if (value->type != JSON_OBJECT)
+        *value = (struct json_token){JSON_OBJECT, empty, 2};
+}
+
+/* RFC 3986, section 2.1: "%" HEXDIG HEXDIG. What is not that stays. */
+static size_t percent_decode(char *text, size_t length)
+{
+    static const char digits[] = "0123456789abcdef0123456789ABCDEF";
+    const char *high, *low;
+    size_t written = 0;
+
+    for (size_t i = 0; i < length; i++) {
+        text[written] = text[i];
+        if (text[i] == '%' && length - i > 2) {
+            high = memchr(digits, text[i + 1], sizeof digits - 1);
+            low = memchr(digits, text[i + 2], sizeof digits - 1);
+            if (high && low) {
+                text[written] = (char)((high - digits) % 16 * 16 +
+                                       (low - digits) % 16);
+                i += 2;
+            }
+        }
+        written++;
+    }
+    return written;
+}
+
+/* The path is decoded here and nowhere else. A Function URL and API Gateway
+ * REST give it percent-encoded. (HTTP APIs are reported to decode it already,
+ * but they cannot stream.) */
+static void take_path(struct lambda_request *r, const struct json_token *path)
+{
+    size_t length;
+
+    if (absent(path))
+        return;
+    if (path->type != JSON_STRING) {
+        note_wrong(r, "path must be a string");
+        return;
+    }
+    length = percent_decode(path->text, json_decode(path, path->text));
+    if (memchr(path->text, '\0', length))
+        note_wrong(r, "path must not have a NUL");
+    path->text[length] = '\0'; /* at the string's last quote at the latest */
+    r->path = path->text;
+}
+
+static void take_body(struct lambda_request *r, const struct json_token *body,
+                      int base64)
+{
+    int64_t length;
+
+    if (absent(body))
+        return;
+    if (body->type != JSON_STRING) {
+        note_wrong(r, "body must be a string");
+        return;
+    }
+    length = (int64_t)json_decode(body, body->text);
+    if (base64)
+        length = http_base64_decode(body->text, body->text, (size_t)length);
+    if (length < 0) {
+        note_wrong(r, "body must be valid base64");
+        return;
+    }
+    r->body = body->text;
+    r->body_length = (size_t)length;
+}
+
+/* What has to be decoded before it is put into a struct lambda_request. */
+struct parts {
+    struct json_token method;
+    struct json_token path;
+    struct json_token body;
+    struct json_token base64;
+};
+
+static int pick_parts(struct lambda_request *r, struct parts *p,
+                      const struct invocation *in, size_t *at)
+{
+    const struct json_want wants[] = {
+        {"requestContext", &r->context},
+        {"httpMethod", &p->method}, /* payload 1.0 */
+        {"requestContext.http.method", &p->method},
+        {"path", &p->path}, /* payload 1.0 */
+        {"rawPath", &p->path},
+        {"queryStringParameters", &r->query},
+        {"headers", &r->headers},
+        {"cookies", &r->cookies},
+        {"body", &p->body},
+        {"isBase64Encoded", &p->base64}};
+
+    return json_pick(in->event, in->event_length, 0, wants,
+                     (int)(sizeof wants / sizeof *wants), at);
+}
+
+int lambda_read_request(struct lambda_request *r, const struct invocation *in,
+                        struct http_stream *out)
+{
+    static char empty[1];
+    struct parts p = {0};
+    char bytes[80];
+    struct http_text reason = http_text_in(bytes, sizeof bytes);
+    size_t at;
+    int rc;
+
+    *r = (struct lambda_request){.path = empty, .body = empty};
+    rc = pick_parts(r, &p, in, &at);
+    if (rc < 0) {
+        lambda_json_reason(&reason, "event", rc, at);
+        return lambda_fail(out, "Function.InvalidEvent", bytes);
+    }
+    if (r->context.type != JSON_OBJECT)
+        return 0;
+    if (!absent(&p.method) &&
+        !json_string(&p.method, r->method, sizeof r->method))
+        note_wrong(r, "method must be a string of at most 15 bytes");
+    check_object(r, &r->query, "queryStringParameters must be an object");
+    check_object(r, &r->headers, "headers must be an object");
+    take_path(r, &p.path);
+    take_body(r, &p.body, p.base64.type == JSON_TRUE);
+    return 1;
+}
+
+/* RFC 6265, section 4.2.1: cookie-pair *( ";" SP cookie-pair ). Looks through
+ * a JSON string as it stands: no name and no separator is escaped there. */
+static int find_cookie(const struct json_token *list, const char *name,
+                       struct json_token *value)
+{
+    size_t length = strlen(name);
+    char *p = list->text, *end = p + list->length, *pair;
+
+    while (p < end) {
+        p += http_span(p, "", "; ");
+        for (pair = p; p < end && *p != ';'; p++)
+            continue;
+        if ((size_t)(p - pair) > length && pair[length] == '=' &&
+            memcmp(pair, name, length) == 0) {
+            pair += length + 1;
+            *value = (struct json_token){JSON_STRING, pair, (size_t)(p - pair)};
+            return 1;
+        }
+    }
+    return 0;
+}
+
+int lambda_cookie(const struct lambda_request *r, const char *name,
+                  struct json_token *value)
+{
+    struct json_token list = {0};
+    struct json_want want = {"cookie", &list};
+    struct json_reader reader;
+    size_t at;
+
+    if (r->cookies.type == JSON_ARRAY) { /* payload 2.0 */
+        (void)json_array(&reader, r->cookies.text, r->cookies.length);
+        while (json_element(&reader, &list) > 0)
+            if (find_cookie(&list, name, value))
+                return 1;
+        return 0;
+    }
+    (void)json_pick(r->headers.text, r->headers.length, JSON_ANY_CASE, &want, 1,
+                    &at);
+    return find_cookie(&list, name, value);
+}
+
+/* Text and errors */
+
+void lambda_quote(struct http_text *t, const char *text, size_t length)
+{
+    char escaped[512];
+    size_t n, taken;
+
+    http_append(t, "\"", 1);
+    for (; length > 0; text += taken, length -= taken) {
+        n = json_escape(escaped, sizeof escaped, text, length, &taken);
+        http_append(t, escaped, n);
+    }
+    http_append(t, "\"", 1);
+}
+
+void lambda_json_reason(struct http_text *t, const char *what, int error,
+                        size_t at)
+{
+    if (error == JSON_TYPE)
+        http_format(t, "%s must be a JSON object", what);
+    else
+        http_format(t, "%s is %s at byte %zu", what,
+                    error == JSON_DEPTH ? "nested too deep" : "not valid JSON",
+                    at);
+}
+
+/* What stands around message and type in the JSON of an error. */
+#define ERROR_FIXED_BYTES 64
+
+/* The error is kept as it is reported: JSON of at most HTTP_ERROR_BYTES_MAX
+ * bytes, in which the message gives way. */
+int lambda_fail(struct http_stream *s, const char *type, const char *message)
+{
+    struct http_text t = http_text_in(s->error_json, sizeof s->error_json);
+    size_t length = http_span(type, "azAZ09", "."), taken;
+
+    if (length == 0 || length > HTTP_ERROR_TYPE_BYTES_MAX ||
+        type[length] != '\0') {
+        type = "Function.Unknown";
+        length = strlen(type);
+    }
+    memcpy(s->error_type, type, length + 1);
+    http_format(&t, "{\"errorMessage\":\"");
+    t.length += json_escape(t.bytes + t.length,
+                            t.size - length - ERROR_FIXED_BYTES, message,
+                            strlen(message), &taken);
+    http_format(&t, "\",\"errorType\":\"%s\",\"stackTrace\":[]}", type);
+    if (s->error == 0)
+        s->error = HTTP_FAILED;
+    return s->error;
+}
+
 /* Logging: a line, and a system call, for each fault */
 
 static int print(int fd, const char *text)
 {
-    return write(fd, text, strlen(text)) < 0;
+    return write(fd, text, strlen(text)) < 0 ? HTTP_SYSTEM : 0;
 }
 
 static void log_line(const char *what, const char *which, const char *why)
 {
     char bytes[HTTP_ERROR_BYTES_MAX + 256];
-    struct http_text t = {.bytes = bytes, .size = sizeof bytes};
+    struct http_text t = http_text_in(bytes, sizeof bytes);
 
     http_format(&t, "rawstream: %s%s: %s\n", what, which, why);
     (void)print(2, bytes); /* or nobody is there to be told */
@@ -104,87 +370,50 @@ static const char *system_reason(int error)
     return "system call failed";
 }
 
-/* Drops the connection, says why, and waits before the next try, or ends. rc
- * is an enum http_error, or a status that was not the one hoped for. */
-static void fault(struct runtime *r, const char *what, const char *id, int rc)
+/* Drops the connection, says why, and waits before the next try; ends the
+ * process where this try was the last. `rc` is an enum http_error, or a status
+ * that was not the one hoped for. */
+static void fault(struct runtime *r, const char *what, const char *id, int rc,
+                  int last)
 {
     char bytes[128];
-    struct http_text t = {.bytes = bytes, .size = sizeof bytes};
+    struct http_text t = http_text_in(bytes, sizeof bytes);
 
-    r->faults = rc == 500 ? FAULTS_MAX : r->faults + 1;
+    r->faults++;
+    last = last || rc == 500 || r->faults == FAULTS_MAX;
     if (rc > 0)
-        http_format(&t, "status %ld", (long)rc);
+        http_format(&t, "status %d", rc);
     else if (rc == HTTP_SYSTEM)
-        http_format(&t, "%s, errno %ld", system_reason(errno), (long)errno);
+        http_format(&t, "%s, errno %d", system_reason(errno), errno);
     else
-        http_format(&t, "%s at byte %ld", http_reason(rc),
-                    (long)(r->message.taken + r->message.at));
-    if (r->faults == FAULTS_MAX)
+        http_format(&t, "%s at byte %zu", http_reason(rc),
+                    r->message.taken + r->message.at);
+    if (last)
         http_format(&t, ": giving up");
     log_line(what, id, bytes);
-    if (r->faults == FAULTS_MAX)
+    if (last)
         _exit(1);
     http_close(&r->connection);
     pause_ms(BACK_OFF_MS << (r->faults - 1));
 }
 
-/* Errors of the handler */
+/* Answering */
 
-/* What follows in `text` after `prefix`; NULL when it begins otherwise. */
-static char *behind(char *text, const char *prefix)
+static int is_handlers_own(int error)
 {
-    for (; *prefix != '\0'; text++, prefix++)
-        if (*text != *prefix)
-            return NULL;
-    return text;
-}
-
-/* Appends the text, escaped for a JSON string, in at most `size` bytes. 0, or
- * JSON_RANGE when it was cut. */
-static int escape(struct http_text *t, size_t size, const char *text)
-{
-    size_t length = strlen(text), taken;
-
-    t->length += json_escape(t->bytes + t->length, size, text, length, &taken);
-    return taken < length ? JSON_RANGE : 0;
-}
-
-/* The error is kept as it is reported: JSON of at most HTTP_ERROR_BYTES_MAX
- * bytes, in which the message gives way. */
-int http_fail(struct http_stream *s, const char *type, const char *text)
-{
-    struct http_text t = {.bytes = s->error_json, .size = sizeof s->error_json};
-    size_t n = http_span(type, "azAZ09..");
-
-    if (n == 0 || n > HTTP_ERROR_TYPE_BYTES_MAX || type[n] != '\0') {
-        type = "Function.Unknown";
-        n = strlen(type);
-    }
-    memcpy(s->error_type, type, n + 1);
-    http_format(&t, "{\"errorMessage\":\"");
-    (void)escape(&t, t.size - n - 64, text);
-    http_format(&t, "\",\"errorType\":\"%s\",\"stackTrace\":[]}", type);
-    if (s->error == 0)
-        s->error = HTTP_FAILED;
-    return s->error;
+    return error == HTTP_HEADER || error == HTTP_FORMAT || error == HTTP_FAILED;
 }
 
 /* Whether the handler failed, by its own word (rc) or by what it did with the
  * stream; a failure without a name is given one. */
 static int failed(struct http_stream *s, int rc)
 {
-    const char *type = "";
-    int error = s->error;
-
-    if (rc >= 0 && error == 0)
+    if (rc >= 0 && s->error == 0)
         return 0;
-    if (error == HTTP_HEADER)
-        type = "Function.InvalidResponse";
-    else if (error == 0)
-        error = HTTP_FAILED;
-    else
-        return 1;
-    (void)http_fail(s, type, http_reason(error));
+    if (s->error == HTTP_HEADER || s->error == HTTP_FORMAT)
+        (void)lambda_fail(s, "Function.InvalidResponse", s->detail);
+    else if (s->error == 0)
+        (void)lambda_fail(s, "Function.Unknown", http_reason(HTTP_FAILED));
     return 1;
 }
 
@@ -201,13 +430,10 @@ static int conclude(struct http_stream *s, int rc)
 {
     if (!failed(s, rc))
         return http_end(s);
-    if (s->error > HTTP_HEADER)
+    if (!is_handlers_own(s->error))
         return s->error;
-    if (s->connection)
-        log_line(*s->id ? "" : "init", s->id, s->error_json);
-    if (s->begun)
-        return http_end(s);
-    return s->connection ? http_post_error(s) : 0;
+    log_line(*s->id != '\0' ? "" : "init", s->id, s->error_json);
+    return s->begun ? http_end(s) : http_post_error(s);
 }
 
 /* In Lambda */
@@ -218,12 +444,13 @@ static int conclude(struct http_stream *s, int rc)
 static const char *id_field(const struct http_message *m, const char *name)
 {
     int count;
-    const char *value = http_field(m, name, &count), *p = value;
+    const char *value = http_field_value(m, name, &count);
+    size_t length;
 
     if (!value)
         return "";
-    p += http_span(value, "!~");
-    if (count < 0 || *p != '\0' || p - value > HTTP_ID_BYTES_MAX)
+    length = http_span(value, "!~", "");
+    if (count < 0 || value[length] != '\0' || length > HTTP_ID_BYTES_MAX)
         return NULL;
     return value;
 }
@@ -232,9 +459,9 @@ static const char *id_field(const struct http_message *m, const char *name)
 /* For what else in the process takes part in X-Ray. */
 static void set_trace_id(const struct invocation *in)
 {
-    const char *id = http_event_field(in, "Lambda-Runtime-Trace-Id");
+    const char *id = lambda_field(in, "Lambda-Runtime-Trace-Id");
 
-    if (*id)
+    if (*id != '\0')
         (void)setenv("_X_AMZN_TRACE_ID", id, 1);
     else
         (void)unsetenv("_X_AMZN_TRACE_ID");
@@ -247,9 +474,8 @@ static void set_trace_id(const struct invocation *in)
 #endif
 
 /* Reads what the Runtime API answers to a request; `sent` tells whether that
- * left whole. Anything but success is a fault. */
-static void settle(struct runtime *r, const char *what, const char *id,
-                   int sent)
+ * left whole. Gives the answer's status, or an error. */
+static int read_reply(struct runtime *r, int sent)
 {
     int rc = sent, saved = errno;
 
@@ -257,23 +483,13 @@ static void settle(struct runtime *r, const char *what, const char *id,
     if (r->connection.fd >= 0)
         rc = http_receive(&r->connection, &r->message,
                           sent < 0 ? EARLY_ANSWER_MS : -1);
-    if (rc == 0) {
-        rc = r->message.status;
-    } else if (sent < 0) {
-        rc = sent;
+    if (rc == 0)
+        return r->message.status;
+    if (sent < 0) {
         errno = saved;
+        return sent;
     }
-    if (sent < 0 || rc / 100 != 2)
-        fault(r, what, id, rc);
-}
-
-/* The invocation that a message brings. */
-static struct invocation describe(const struct http_message *m, const char *id)
-{
-    return (struct invocation){.request_id = id,
-                               .event = m->buffer + m->body,
-                               .event_length = m->body_length,
-                               .message = m};
+    return rc;
 }
 
 static void invoke(struct runtime *r)
@@ -283,11 +499,12 @@ static void invoke(struct runtime *r)
     const char *invocation_id = id_field(&r->message,
                                          "Lambda-Runtime-Invocation-Id");
     char id[HTTP_ID_BYTES_MAX + 1]; /* outlives the message, for the log */
-    size_t length = request_id ? http_span(request_id, "azAZ09--") : 0;
+    size_t length = request_id ? http_span(request_id, "azAZ09", "-") : 0;
     struct invocation in = describe(&r->message, id);
+    int sent, rc;
 
     if (length == 0 || request_id[length] != '\0') {
-        fault(r, "GET /next: request id missing or malformed", "", 200);
+        fault(r, "GET /next: request id missing or malformed", "", 200, 0);
         return;
     }
     r->faults = 0;
@@ -299,8 +516,26 @@ static void invoke(struct runtime *r)
     }
     set_trace_id(&in);
     http_start(&r->stream, &r->connection, id, invocation_id);
-    settle(r, "response to ", id,
-           conclude(&r->stream, handler_invoke(&in, &r->stream)));
+    sent = conclude(&r->stream, handler_invoke(&in, &r->stream));
+    rc = read_reply(r, sent);
+    if (sent < 0 || rc / 100 != 2)
+        fault(r, "response to ", id, rc, 0);
+}
+
+/* Initialises the handler. 0, or 1 when that failed and has been reported. */
+static int initialise(struct runtime *r)
+{
+    int rc, sent;
+
+    http_start(&r->stream, &r->connection, "", "");
+    rc = handler_init(&r->stream, NULL);
+    if (rc >= 0 && r->stream.error == 0)
+        return 0;
+    sent = conclude(&r->stream, rc);
+    rc = read_reply(r, sent);
+    if (sent < 0 || rc / 100 != 2)
+        fault(r, "init", "", rc, 1);
+    return 1;
 }
 
 static int serve(struct runtime *r, const char *api)
@@ -313,19 +548,14 @@ static int serve(struct runtime *r, const char *api)
     }
     r->connection.fd = -1;
     r->message.buffer = r->input;
-    http_start(&r->stream, &r->connection, "", "");
-    rc = handler_init(&r->stream, NULL);
-    if (rc < 0 || r->stream.error < 0) {
-        r->faults = FAULTS_MAX - 1; /* a fault now is the last */
-        settle(r, "init", "", conclude(&r->stream, rc));
+    if (initialise(r))
         return 1;
-    }
     for (;;) {
         rc = http_next(&r->connection, &r->message);
         if (rc == 0)
             rc = r->message.status;
         if (rc != 200)
-            fault(r, "GET /next", "", rc);
+            fault(r, "GET /next", "", rc, 0);
         else
             invoke(r);
     }
@@ -338,13 +568,14 @@ static const char usage[] =
     "Calls the handler once, as Lambda would, and prints its response.\n"
     "In Lambda (AWS_LAMBDA_RUNTIME_API is set) it ignores its arguments.\n"
     "  --event FILE    the event, a JSON object; - is standard input\n"
+    "  --timeout S     the deadline, in seconds from now; without it, none\n"
     "  -h, --help, --version\n";
 
 static int print_usage(int fd)
 {
     int rc = print(fd, usage);
 
-    return print(fd, handler_options) | rc;
+    return rc < 0 ? rc : print(fd, handler_options);
 }
 
 _Noreturn static void usage_error(const char *what, const char *wrong)
@@ -354,54 +585,86 @@ _Noreturn static void usage_error(const char *what, const char *wrong)
     _exit(2);
 }
 
-/* Options are "--name=value" or "--name value": where the name ends. */
-static char *name_end(char *option)
+/* The rest of `text` behind the first `length` bytes of `prefix`; NULL when it
+ * does not begin with them. */
+static char *after(const char *text, const char *prefix, size_t length)
 {
-    while (*option != '=' && *option != '\0')
-        option++;
-    return option;
+    for (; length > 0; length--)
+        if (*text++ != *prefix++)
+            return NULL;
+    return (char *)(uintptr_t)text;
 }
 
-static void check_form(char **options)
+/* Options are "--name=value" or "--name value": the length of "--name". */
+static size_t name_length(const char *option)
 {
-    for (; *options; options++) {
-        if (strcmp(*options, "--help") == 0 || strcmp(*options, "-h") == 0)
-            _exit(print_usage(1));
-        if (strcmp(*options, "--version") == 0)
-            _exit(print(1, "rawstream " RAWSTREAM_VERSION "\n"));
-        if (!behind(*options, "--"))
-            usage_error(*options, "no such option");
-        if (*name_end(*options) == '\0' && !*++options)
-            usage_error(options[-1], "needs a value");
+    size_t n = 0;
+
+    while (option[n] != '=' && option[n] != '\0')
+        n++;
+    return n;
+}
+
+/* Whether a usage text has a line for an option: two spaces, "--name", and
+ * another space. */
+static int has_line(const char *usage_text, const char *option)
+{
+    const char *rest;
+
+    for (; *usage_text != '\0'; usage_text++) {
+        rest = after(usage_text, "  ", 2);
+        if (rest)
+            rest = after(rest, option, name_length(option));
+        if (rest && *rest == ' ')
+            return 1;
+    }
+    return 0;
+}
+
+static int is_utf8(const char *text)
+{
+    size_t length = strlen(text), n = 1;
+    uint32_t c;
+
+    for (; length > 0 && n > 0; text += n, length -= n)
+        n = json_utf8(text, length, &c);
+    return n > 0;
+}
+
+/* Looks at the form of the options, and at their names. */
+static void check_options(char **options)
+{
+    char *option;
+
+    for (; (option = *options) != NULL; options++) {
+        if (strcmp(option, "--help") == 0 || strcmp(option, "-h") == 0)
+            _exit(print_usage(1) < 0);
+        if (strcmp(option, "--version") == 0)
+            _exit(print(1, "rawstream " RAWSTREAM_VERSION "\n") < 0);
+        if (!after(option, "--", 2) ||
+            (!has_line(usage, option) && !has_line(handler_options, option)))
+            usage_error(option, "no such option");
+        if (option[name_length(option)] == '\0' && !*++options)
+            usage_error(option, "needs a value");
+        if (!is_utf8(*options)) {
+            option[name_length(option)] = '\0';
+            usage_error(option, "not valid UTF-8");
+        }
     }
 }
 
-/* Their form has been checked. A plus for its first dash tells of each that was
- * asked for. */
-char *http_option(char **options, const char *name)
+char *lambda_option(char **options, const char *name)
 {
-    char *found = NULL, *option, *end, *value;
+    char *found = NULL, *option, *rest;
 
     for (; options && *options; options++) {
         option = *options;
-        end = name_end(option);
-        value = *end ? end + 1 : *++options;
-        if (behind(option + 2, name) == end) {
-            *option = '+';
-            found = value;
-        }
+        rest = option + name_length(option);
+        if (after(option + 2, name, strlen(name)) == rest)
+            found = *rest == '=' ? rest + 1 : options[1];
+        options += *rest == '\0'; /* over the value */
     }
     return found;
-}
-
-/* After all that are known have been asked for. */
-static void refuse_others(char **options)
-{
-    for (; *options; options++) {
-        if (**options == '-')
-            usage_error(*options, "no such option");
-        options += *name_end(*options) == '\0';
-    }
 }
 
 /* Reads the event; gives its length. */
@@ -421,40 +684,85 @@ static size_t read_event(char *to, const char *file)
     return length;
 }
 
+/* Gives the message the deadline of a run by hand, as Lambda would. */
+static void set_deadline(struct http_message *m, const char *seconds)
+{
+    static char name[] = "Lambda-Runtime-Deadline-Ms", value[24];
+    struct http_text t = http_text_in(value, sizeof value);
+    int64_t timeout;
+    const char *end = http_decimal(seconds, TIMEOUT_S_MAX, &timeout);
+
+    if (!end || *end != '\0' || timeout == 0)
+        usage_error("--timeout", "must be a whole number from 1 to 900");
+    http_format(&t, "%lld", (long long)(wall_clock_ms() + timeout * 1000));
+    m->fields[m->field_count++] = (struct http_field){name, value};
+}
+
+/* There is no framing: the body goes to standard output, and status and headers
+ * of an HTTP answer, as a line of JSON, to standard error. */
+static int transmit_by_hand(struct http_stream *s, const void *bytes,
+                            size_t length, const char *end)
+{
+    char line[HTTP_PRELUDE_BYTES_MAX];
+    struct http_text t = http_text_in(line, sizeof line);
+
+    (void)end; /* chunks have no end here */
+    if (!s->begun && s->status > 0) {
+        http_prelude(&t, s);
+        http_append(&t, "\n", 1);
+        (void)http_print(2, t.bytes, t.length);
+    }
+    s->begun = 1;
+    s->error = http_print(1, s->text.bytes, s->text.length);
+    s->text.length = 0;
+    if (s->error == 0)
+        s->error = http_print(1, bytes, length);
+    return s->error;
+}
+
+/* The event is what --event names, or an empty object. */
+static int invoke_by_hand(struct runtime *r, char **options)
+{
+    struct invocation in = describe(&r->message, r->stream.id);
+    const char *file = lambda_option(options, "event");
+    const char *timeout = lambda_option(options, "timeout");
+
+    memcpy(in.event, "{}", 2);
+    in.event_length = file ? read_event(in.event, file) : 2;
+    if (timeout)
+        set_deadline(&r->message, timeout);
+    return handler_invoke(&in, &r->stream);
+}
+
+/* Gives the exit status. */
 static int run_by_hand(struct runtime *r, char **options)
 {
     char id[48];
-    struct http_text id_text = {.bytes = id, .size = sizeof id};
-    struct invocation in;
-    const char *file;
-    int rc, status = 1;
+    struct http_text id_text = http_text_in(id, sizeof id);
+    struct http_stream *s = &r->stream;
+    int rc, initialised;
 
-    check_form(options);
-    file = http_option(options, "event");
-    http_format(&id_text, "local-test-%ld",
-                (long)(clock_ns(CLOCK_REALTIME) / 1000000000));
+    check_options(options);
+    http_format(&id_text, "local-test-%lld",
+                (long long)(wall_clock_ms() / 1000));
     http_message_start(&r->message, r->input);
-    in = describe(&r->message, id);
-    http_start(&r->stream, NULL, id, "");
-    rc = handler_init(&r->stream, options);
-    refuse_others(options);
-    if (rc < 0 || r->stream.error < 0) {
-        status = 2;
-    } else {
-        memcpy(in.event, "{}", 2);
-        in.event_length = file ? read_event(in.event, file) : 2;
-        rc = handler_invoke(&in, &r->stream);
-    }
-    rc = conclude(&r->stream, rc);
-    if (rc < 0)
+    http_start(s, NULL, id, "");
+    s->transmit = transmit_by_hand;
+    rc = handler_init(s, options);
+    initialised = rc >= 0 && s->error == 0;
+    if (initialised)
+        rc = invoke_by_hand(r, options);
+    if (!failed(s, rc) || (s->begun && is_handlers_own(s->error)))
+        (void)http_end(s);
+    if (s->error == HTTP_SYSTEM)
         log_line("standard output", "", system_reason(errno));
-    if (*r->stream.error_json == '\0')
-        return rc < 0;
-    (void)print(2, r->stream.error_json);
-    (void)print(2, "\n");
-    if (status == 2)
+    if (s->error_json[0] != '\0') {
+        (void)print(2, s->error_json);
+        (void)print(2, "\n");
+    }
+    if (!initialised)
         (void)print_usage(2);
-    return status;
+    return !initialised ? 2 : s->error < 0 || s->error_json[0] != '\0';
 }
 
 /* Start */
@@ -499,7 +807,7 @@ int main(int argc, char **argv)
 #include <poll.h>
 #include <sys/syscall.h>
 
-/* Said to be zero, so that they go to .data: see the Makefile. */
+/* Initialised so that they land in .data: one page fewer at start. */
 static char **environment = NULL;
 static int last_error = 0;
 
@@ -525,10 +833,9 @@ __asm__(".globl _start\n"
         "    syscall\n"
         "    mov %rax, %rdi\n"
         "    jmp kernel_result\n");
-#define SYSTEM_CALL(name, number)               \
-    __asm__(".globl " #name "\n" #name          \
-            ": mov $" NUMBER(number) ", %eax\n" \
-                                     "    jmp kernel_enter\n")
+#define LOAD_AND_ENTER(number)            \
+    "    mov $" NUMBER(number) ", %eax\n" \
+                               "    jmp kernel_enter\n"
 #elif defined __aarch64__
 __asm__(".globl _start\n"
         "_start:\n"
@@ -539,15 +846,20 @@ __asm__(".globl _start\n"
         "kernel_enter:\n" /* the number in x8, arguments as for a function */
         "    svc 0\n"
         "    b kernel_result\n");
-#define SYSTEM_CALL(name, number)             \
-    __asm__(".globl " #name "\n" #name        \
-            ": mov x8, #" NUMBER(number) "\n" \
-                                         "    b kernel_enter\n")
+#define LOAD_AND_ENTER(number)          \
+    "    mov x8, #" NUMBER(number) "\n" \
+                                   "    b kernel_enter\n"
 #else
 #error "no system calls for this processor: make HOSTED=1"
 #endif
 #define NUMBER(number)      NUMBER_TEXT(number)
 #define NUMBER_TEXT(number) #number
+
+/* Each has a section of its own, so that one that nobody calls is left out. */
+#define SYSTEM_CALL(name, number)                               \
+    __asm__(".pushsection .text." #name ", \"ax\", %progbits\n" \
+            ".globl " #name "\n" #name                          \
+            ":\n" LOAD_AND_ENTER(number) ".popsection\n")
 
 SYSTEM_CALL(_exit, __NR_exit_group);
 SYSTEM_CALL(clock_gettime, __NR_clock_gettime);
@@ -563,6 +875,11 @@ SYSTEM_CALL(socket, __NR_socket);
 SYSTEM_CALL(write, __NR_write);
 SYSTEM_CALL(writev, __NR_writev);
 SYSTEM_CALL(kernel_sigaction, __NR_rt_sigaction);
+
+/* For handlers. */
+SYSTEM_CALL(fstat, __NR_fstat);
+SYSTEM_CALL(getrandom, __NR_getrandom);
+SYSTEM_CALL(pread, __NR_pread64);
 
 /* POSIX's convention: -1, and in errno what the kernel gives as -errno. */
 long kernel_result(long value);
@@ -651,7 +968,7 @@ char *getenv(const char *name)
     char *value;
 
     for (char **e = environment; *e; e++)
-        if ((value = behind(*e, name)) != NULL && *value == '=')
+        if ((value = after(*e, name, strlen(name))) != NULL && *value == '=')
             return value + 1;
     return NULL;
 }
@@ -668,7 +985,8 @@ char *getenv(const char *name)
  * memcpy, or strlen, and calling itself. */
 #define KEEP_LOOP __asm__ volatile("")
 
-/* By bytes from the first to the last, where the processor does that fast. */
+/* From the first byte to the last; `to` may be below `from` in the same
+ * memory. */
 static void copy_upward(char *to, const char *from, size_t length)
 {
 #ifdef __x86_64__
@@ -677,6 +995,16 @@ static void copy_upward(char *to, const char *from, size_t length)
                      :
                      : "memory");
 #else
+    struct __attribute__((packed, may_alias)) word {
+        uint64_t bytes;
+    };
+
+    for (; length >= sizeof(struct word); length -= sizeof(struct word)) {
+        *(struct word *)to = *(const struct word *)from;
+        to += sizeof(struct word);
+        from += sizeof(struct word);
+        KEEP_LOOP;
+    }
     for (; length > 0; length--) {
         *to++ = *from++;
         KEEP_LOOP;

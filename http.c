@@ -1,39 +1,59 @@
+/*
+ * http.c - HTTP/1.1 for the Lambda Runtime API
+ *
+ *   Characters and numbers
+ *   Message        one response in: status line, fields, body, chunks
+ *   Text out       http_append(), http_format()
+ *   Base64
+ *   Endpoint       AWS_LAMBDA_RUNTIME_API
+ *   The kernel     sockets; the only place that makes system calls
+ *   Requests       the heads that leave, GET /next
+ *   Response stream
+ */
 #include "http.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <stdarg.h>
-#include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
-/* Characters and numbers: RFC 9110, section 5.6.2 */
+/* Characters and numbers */
 
-#define TOKEN   "azAZ--09..^`||~~!!#'*+"
-#define VISIBLE " ~"
-#define BLANK   "  \t\t"
-
-size_t http_span(const char *text, const char *ranges)
+static int among(char c, const char *ranges, const char *others)
 {
-    const char *r = ranges;
+    for (; *ranges != '\0'; ranges += 2)
+        if (c >= ranges[0] && c <= ranges[1])
+            return 1;
+    while (*others != '\0' && *others != c)
+        others++;
+    return *others != '\0';
+}
+
+size_t http_span(const char *text, const char *ranges, const char *others)
+{
     size_t n = 0;
 
-    while (*r != '\0') {
-        if (text[n] >= r[0] && text[n] <= r[1]) {
-            n++;
-            r = ranges;
-        } else {
-            r += 2;
-        }
-    }
+    while (text[n] != '\0' && among(text[n], ranges, others))
+        n++;
     return n;
+}
+
+/* RFC 9110, section 5.6.2: token = 1*tchar */
+static size_t token(const char *text)
+{
+    return http_span(text, "azAZ09", "!#$%&'*+-.^_`|~");
+}
+
+static int is_printable(const char *text)
+{
+    return text[http_span(text, " ~", "")] == '\0';
 }
 
 static int digit(int c)
@@ -77,9 +97,10 @@ static const char *read_number(const char *text, int64_t limit, int64_t *number,
                                int base)
 {
     const char *p = text;
+    int d;
 
-    for (*number = 0; (unsigned)hex(*p) < (unsigned)base; p++) {
-        *number = *number * base + hex(*p);
+    for (*number = 0; (d = hex(*p)) >= 0 && d < base; p++) {
+        *number = *number * base + d;
         if (*number > limit)
             return NULL;
     }
@@ -93,81 +114,82 @@ const char *http_decimal(const char *text, int64_t limit, int64_t *number)
 
 const char *http_reason(int error)
 {
-    /* In the order of enum http_error, and one text: an array of pointers
-     * would need relocations. */
-    const char *reason = "\0"
-                         "system call failed\0"
-                         "closed before an answer\0"
-                         "closed inside an answer\0"
-                         "malformed status line\0"
-                         "malformed field line\0"
-                         "control byte or bare CR or LF\0"
-                         "line or section too long\0"
-                         "more than 128 fields\0"
-                         "Content-Length malformed or above 6291556\0"
-                         "coding other than one chunked\0"
-                         "neither Content-Length nor chunked\0"
-                         "malformed chunk\0"
-                         "more than 6291556 bytes\0"
-                         "status 101, or more than 16 of 1xx\0"
-                         "answered or closed before our end\0"
-                         "rest of the answer missing\0"
-                         "neither IPv4 address nor localhost\0"
-                         "no port from 1 to 65535\0"
-                         "malformed path\0"
-                         "status or header refused\0"
-                         "handler failed\0";
+    /* Rows and not pointers, which would need relocations. */
+    static const char reasons[][48] = {
+        [-HTTP_SYSTEM] = "system call failed",
+        [-HTTP_CLOSED] = "closed before an answer",
+        [-HTTP_TRUNCATED] = "closed inside an answer",
+        [-HTTP_STATUS_LINE] = "malformed status line",
+        [-HTTP_FIELD_LINE] = "malformed field line",
+        [-HTTP_LINE] = "control byte or bare CR or LF",
+        [-HTTP_TOO_LONG] = "line or section too long",
+        [-HTTP_FIELDS] = "more than 128 fields",
+        [-HTTP_LENGTH] = "Content-Length malformed or above 6291556",
+        [-HTTP_CODING] = "coding other than one chunked",
+        [-HTTP_UNFRAMED] = "neither Content-Length nor chunked",
+        [-HTTP_CHUNK] = "malformed chunk",
+        [-HTTP_BODY] = "more than 6291556 bytes",
+        [-HTTP_INTERIM] = "status 101, or more than 16 of 1xx",
+        [-HTTP_EARLY] = "answered or closed before our end",
+        [-HTTP_TIMEOUT] = "rest of the answer missing",
+        [-HTTP_HOST] = "neither IPv4 address nor localhost",
+        [-HTTP_PORT] = "no port from 1 to 65535",
+        [-HTTP_PATH] = "malformed path",
+        [-HTTP_HEADER] = "status, header or cookie refused",
+        [-HTTP_FORMAT] = "conversion not known to http_format()",
+        [-HTTP_FAILED] = "handler failed",
+    };
 
-    for (; error < 0 && error >= HTTP_FAILED; error++)
-        reason += strlen(reason) + 1;
-    return reason;
+    return error < 0 && error >= HTTP_FAILED ? reasons[-error] : reasons[0];
 }
 
 /* Message: a line is looked at byte by byte as it arrives, and understood when
  * it is complete. */
 
-/* BODY is that of a Content-Length. Behind CHUNK_DATA, and behind BODY, stands
- * the state that comes after it. */
-enum {
-    STATUS_LINE,
-    FIELD_LINE,
-    CHUNK_SIZE,
+enum state {
+    STATUS_LINE, /* section 4 */
+    FIELD_LINE,  /* section 5, and the empty line that ends the head */
+    BODY,        /* section 6.2: Content-Length bytes */
+    CHUNK_SIZE,  /* section 7.1, as are the next two */
     CHUNK_DATA,
     CHUNK_END,
-    TRAILER,
-    BODY,
+    TRAILER, /* section 7.1.2, and the empty line that ends the message */
     DONE
 };
 
 /* `left` is what the new state may read: a head, a line, data, a section. */
-static int enter(struct http_message *m, int state, size_t left)
+static int enter(struct http_message *m, enum state state, size_t left)
 {
-    m->state = state;
+    m->state = (int)state;
     m->left = left;
     return 1;
 }
 
 void http_message_start(struct http_message *m, char *buffer)
 {
+    /* All but the fields, which field_count says are none. */
     memset(m, 0, offsetof(struct http_message, fields));
     m->buffer = buffer;
     (void)enter(m, STATUS_LINE, HTTP_HEAD_BYTES_MAX);
 }
 
-char *http_field(const struct http_message *m, const char *name, int *count)
+char *http_field_value(const struct http_message *m, const char *name,
+                       int *count)
 {
     const struct http_field *f = m->fields;
     char *value = NULL;
+    int same_value = 1;
 
     for (*count = 0; f < m->fields + m->field_count; f++) {
         if (!same(f->name, name))
             continue;
-        *count += *count >= 0;
-        /* NOLINTNEXTLINE(clang-analyzer-core.*): no value is NULL */
         if (value && strcmp(value, f->value) != 0)
-            *count = -1;
+            same_value = 0;
         value = f->value;
+        ++*count;
     }
+    if (!same_value)
+        *count = -1;
     return value;
 }
 
@@ -176,21 +198,21 @@ char *http_field(const struct http_message *m, const char *name, int *count)
 static int read_line(struct http_message *m)
 {
     char *line = m->buffer + m->line;
-    size_t n = m->at - m->line, length = m->end - m->line;
-    size_t end = length < m->left ? length : m->left;
+    size_t at = m->at - m->line, stored = m->end - m->line;
+    size_t limit = stored < m->left ? stored : m->left;
     int c, after_cr;
 
-    for (;; n++) {
-        after_cr = n > 0 && line[n - 1] == '\r';
+    for (;; at++) {
+        after_cr = at > 0 && line[at - 1] == '\r';
         if (!after_cr)
-            while (n < end && line[n] >= ' ' && line[n] <= '~')
-                n++;
-        m->at = m->line + n;
-        if (n == length)
+            while (at < limit && line[at] >= ' ' && line[at] <= '~')
+                at++;
+        m->at = m->line + at;
+        if (at == stored)
             return 0;
-        if (n == end)
+        if (at == limit)
             return HTTP_TOO_LONG;
-        c = (unsigned char)line[n];
+        c = (unsigned char)line[at];
         if (after_cr)
             break;
         if (c == 0x7f || (c < ' ' && c != '\t' && c != '\r'))
@@ -198,7 +220,7 @@ static int read_line(struct http_message *m)
     }
     if (c != '\n')
         return HTTP_LINE;
-    line[n - 1] = '\0';
+    line[at - 1] = '\0';
     m->at++;
     return 1;
 }
@@ -220,21 +242,28 @@ static int status_line(struct http_message *m, const char *line)
 }
 
 /* Section 5: field-line = field-name ":" OWS field-value OWS
- * The line's end is at m->at. Fields of a trailer section are dropped. */
-static int field_line(struct http_message *m, char *line)
+ * `end` is where the line ends. */
+static int field_line(struct http_field *f, char *line, char *end)
 {
-    char *end = m->buffer + m->at - 2;
-    struct http_field f = {line, line + http_span(line, TOKEN)};
-
-    if (f.value == line || *f.value != ':')
+    f->name = line;
+    f->value = line + token(line);
+    if (f->value == line || *f->value != ':')
         return HTTP_FIELD_LINE;
-    *f.value++ = '\0';
-    f.value += http_span(f.value, BLANK);
-    while (end > f.value && (end[-1] == ' ' || end[-1] == '\t'))
+    *f->value++ = '\0';
+    f->value += http_span(f->value, "", " \t");
+    while (end > f->value && (end[-1] == ' ' || end[-1] == '\t'))
         end--;
     *end = '\0';
-    if (m->state == TRAILER)
-        return 1;
+    return 1;
+}
+
+static int head_field(struct http_message *m, char *line, char *end)
+{
+    struct http_field f;
+    int rc = field_line(&f, line, end);
+
+    if (rc < 0)
+        return rc;
     if (m->field_count == HTTP_FIELDS_MAX)
         return HTTP_FIELDS;
     m->fields[m->field_count++] = f;
@@ -255,18 +284,19 @@ static int lists(const char *list, const char *word)
 static int frame(struct http_message *m)
 {
     int count, http11 = m->reusable;
-    const char *option = http_field(m, "Connection", &count), *digits, *coding;
+    const char *option = http_field_value(m, "Connection", &count), *digits,
+               *coding;
     int64_t length = 0;
 
     if (option && (count < 0 || lists(option, "close")))
         m->reusable = 0;
-    digits = http_field(m, "Content-Length", &count);
+    digits = http_field_value(m, "Content-Length", &count);
     if (digits) {
         digits = http_decimal(digits, HTTP_BODY_BYTES_MAX, &length);
         if (count < 0 || !digits || *digits != '\0')
             return HTTP_LENGTH;
     }
-    coding = http_field(m, "Transfer-Encoding", &count);
+    coding = http_field_value(m, "Transfer-Encoding", &count);
     m->body = m->at;
     if (m->status == 204 || m->status == 304)
         return enter(m, DONE, 0);
@@ -280,8 +310,8 @@ static int frame(struct http_message *m)
     return enter(m, length ? BODY : DONE, (size_t)length);
 }
 
-/* Drops the bytes between the body, as far as it is read, and m->line: framing
- * that is understood. What comes next is stored where it stays. */
+/* Moves unread bytes down to the end of the body, over framing that is parsed
+ * already. */
 static void drop(struct http_message *m)
 {
     size_t to = m->body + m->body_length, gap = m->line - to;
@@ -323,7 +353,7 @@ static int chunk_size(struct http_message *m, const char *line)
 }
 
 /* Takes bytes of the body, which is kept together behind the head. */
-static int data(struct http_message *m)
+static int body_data(struct http_message *m)
 {
     size_t n = m->end - m->at;
 
@@ -333,36 +363,46 @@ static int data(struct http_message *m)
     m->body_length += n;
     m->left -= n;
     m->at += n;
-    return m->left > 0 ? 1 : enter(m, m->state + 1, 2);
+    if (m->left > 0)
+        return 1;
+    return m->state == BODY ? enter(m, DONE, 0)
+                            : enter(m, CHUNK_END, sizeof "\r\n" - 1);
 }
 
-/* What a whole line says. */
-static int understand(struct http_message *m, char *begin)
+/* What a whole line says; `end` is where it ends. */
+static int understand(struct http_message *m, char *line, char *end)
 {
-    m->left -= m->at - m->line;
-    if (m->state == STATUS_LINE)
-        return status_line(m, begin);
-    if (m->state == CHUNK_SIZE)
-        return chunk_size(m, begin);
-    if (*begin != '\0')
-        return field_line(m, begin);
-    if (m->state == FIELD_LINE)
-        return end_of_head(m);
-    return enter(m, m->state == CHUNK_END ? CHUNK_SIZE : DONE,
-                 HTTP_CHUNK_LINE_BYTES_MAX);
+    struct http_field dropped;
+
+    switch (m->state) {
+    case STATUS_LINE:
+        return status_line(m, line);
+    case FIELD_LINE:
+        return line == end ? end_of_head(m) : head_field(m, line, end);
+    case CHUNK_SIZE:
+        return chunk_size(m, line);
+    case CHUNK_END:
+        return enter(m, CHUNK_SIZE, HTTP_CHUNK_LINE_BYTES_MAX);
+    default: /* TRAILER, whose fields never count as those of the head */
+        return line == end ? enter(m, DONE, 0)
+                           : field_line(&dropped, line, end);
+    }
 }
 
-static int line(struct http_message *m)
+static int read_and_understand(struct http_message *m)
 {
-    char *begin = m->buffer + m->line;
+    char *line = m->buffer + m->line;
+    size_t length;
     int rc;
 
-    if (m->state == CHUNK_END && *begin != '\r')
+    if (m->state == CHUNK_END && *line != '\r')
         return HTTP_CHUNK;
     rc = read_line(m);
     if (rc <= 0)
         return rc;
-    rc = understand(m, begin);
+    length = m->at - m->line;
+    m->left -= length;
+    rc = understand(m, line, line + length - (sizeof "\r\n" - 1));
     if (rc < 0)
         m->at = m->line; /* the fault is the whole line's */
     return rc;
@@ -373,7 +413,9 @@ int http_parse(struct http_message *m)
     int rc = 1;
 
     while (rc > 0 && m->state != DONE && m->at < m->end) {
-        rc = m->state == CHUNK_DATA || m->state == BODY ? data(m) : line(m);
+        rc = m->state == BODY || m->state == CHUNK_DATA
+                 ? body_data(m)
+                 : read_and_understand(m);
         if (rc > 0)
             m->line = m->at;
     }
@@ -391,23 +433,57 @@ int http_parse(struct http_message *m)
 
 /* Text out */
 
+struct http_text http_text_in(char *bytes, size_t size)
+{
+    return (struct http_text){.bytes = bytes, .size = size};
+}
+
+/* How many bytes at the end of a text begin a UTF-8 sequence that `next`
+ * continues: 0 to 3. */
+static size_t unfinished(const struct http_text *t, char next)
+{
+    unsigned char c = (unsigned char)next;
+    size_t n = 0;
+
+    while ((c & 0xc0) == 0x80 && n < 3 && n < t->length)
+        c = (unsigned char)t->bytes[t->length - ++n];
+    if (c < 0xc2 || c > 0xf4)
+        return 0;
+    return n < (c < 0xe0 ? 2u : c < 0xf0 ? 3u : 4u) ? n : 0;
+}
+
+/* Sends a stream's text, which is full, but for a character that it would
+ * cut. */
+static int flush_full(struct http_text *t, char next)
+{
+    size_t n = unfinished(t, next);
+    char rest[3];
+    int rc;
+
+    t->length -= n;
+    memcpy(rest, t->bytes + t->length, n);
+    rc = http_flush(t->stream);
+    memcpy(t->bytes, rest, n);
+    t->length = n;
+    return rc;
+}
+
 void http_append(struct http_text *t, const char *bytes, size_t length)
 {
-    struct http_stream *s = t->stream;
     size_t room;
 
-    if (s && s->error < 0)
+    if (t->full || (t->stream && t->stream->error < 0))
         return;
     while (length >= (room = t->size - t->length)) {
-        if (!s) {
-            t->size = t->length; /* nothing fits from here on */
+        if (!t->stream) {
+            t->full = 1;
             return;
         }
         memcpy(t->bytes + t->length, bytes, room - 1);
         t->length += room - 1;
         bytes += room - 1;
         length -= room - 1;
-        if (http_flush(s) < 0)
+        if (flush_full(t, *bytes) < 0)
             return;
     }
     memcpy(t->bytes + t->length, bytes, length);
@@ -415,40 +491,139 @@ void http_append(struct http_text *t, const char *bytes, size_t length)
     t->bytes[t->length] = '\0';
 }
 
-static void number(struct http_text *t, unsigned long value, unsigned base)
+/* How much of a name is told, and of a cookie only its name. */
+#define NAME_TOLD_BYTES 48
+
+/* Makes an error sticky and says why: "header X-Id: given twice". */
+static int refuse(struct http_stream *s, int error, const char *what,
+                  const char *name, const char *why)
 {
-    char digits[20], *p = digits + sizeof digits;
+    struct http_text t = http_text_in(s->detail, sizeof s->detail);
+    int length = 0;
+
+    if (s->error < 0)
+        return s->error;
+    while (length < NAME_TOLD_BYTES && name[length] != '\0' &&
+           name[length] != '=')
+        length++;
+    http_format(&t, "%s %.*s: %s", what, length, name, why);
+    return s->error = error;
+}
+
+/* No number is wider: more is a mistake. */
+#define FORMAT_WIDTH_MAX 32
+
+static void append_integer(struct http_text *t, uint64_t value, int negative,
+                           unsigned base, int zero, int64_t width)
+{
+    char digits[FORMAT_WIDTH_MAX], *end = digits + sizeof digits, *p = end;
 
     do
         *--p = "0123456789abcdef"[value % base];
     while ((value /= base) > 0);
-    http_append(t, p, (size_t)(digits + sizeof digits - p));
+    while (zero && end - p < width - negative)
+        *--p = '0';
+    if (negative)
+        *--p = '-';
+    while (end - p < width)
+        *--p = ' ';
+    http_append(t, p, (size_t)(end - p));
+}
+
+/* What stands behind a '%': [ "0" ] [ width ] [ "l" / "ll" / "z" ] and "d",
+ * "u" or "x". Gives its end, or NULL when it is something else. */
+static const char *format_integer(struct http_text *t, const char *p,
+                                  va_list *list)
+{
+    int zero = *p == '0', negative;
+    size_t size = sizeof(int);
+    int64_t width = 0, value;
+
+    if (digit(*p))
+        p = http_decimal(p, FORMAT_WIDTH_MAX, &width);
+    if (!p)
+        return NULL;
+    if (p[0] == 'l' && p[1] == 'l') {
+        size = sizeof(long long);
+        p += 2;
+    } else if (*p == 'l' || *p == 'z') {
+        size = sizeof(long); /* and of size_t, on all systems */
+        p++;
+    }
+    if (*p != 'd' && *p != 'u' && *p != 'x')
+        return NULL;
+    if (size == sizeof value)
+        value = va_arg(*list, int64_t);
+    else if (*p == 'd')
+        value = va_arg(*list, int);
+    else
+        value = va_arg(*list, unsigned);
+    negative = *p == 'd' && value < 0;
+    append_integer(t, negative ? 0 - (uint64_t)value : (uint64_t)value,
+                   negative, *p == 'x' ? 16 : 10, zero, width);
+    return p + 1;
+}
+
+/* Adds what the conversion behind a '%' stands for. Gives the conversion's
+ * end, or NULL when it is none that is known: it has read no argument then. */
+static const char *convert(struct http_text *t, const char *p, va_list *list)
+{
+    const char *text, *end;
+    int limit;
+    char byte;
+
+    switch (*p) {
+    case '%':
+        http_append(t, p, 1);
+        return p + 1;
+    case 'c':
+        byte = (char)va_arg(*list, int);
+        http_append(t, &byte, 1);
+        return p + 1;
+    case 's':
+        text = va_arg(*list, const char *);
+        http_append(t, text, strlen(text));
+        return p + 1;
+    case '.':
+        if (p[1] != '*' || p[2] != 's')
+            return NULL;
+        limit = va_arg(*list, int);
+        text = va_arg(*list, const char *);
+        end = limit < 0 ? NULL : memchr(text, '\0', (size_t)limit);
+        http_append(t, text,
+                    limit < 0 ? strlen(text)
+                    : end     ? (size_t)(end - text)
+                              : (size_t)limit);
+        return p + 3;
+    default:
+        return format_integer(t, p, list);
+    }
+}
+
+/* Stops a text at a conversion that is not known. */
+static void refuse_conversion(struct http_text *t, const char *conversion)
+{
+    t->full = 1;
+    if (t->stream)
+        (void)refuse(t->stream, HTTP_FORMAT, "conversion", conversion,
+                     "not one of http_format()");
 }
 
 void http_format(struct http_text *t, const char *format, ...)
 {
-    const char *p, *text;
-    unsigned long value;
+    const char *p;
     va_list list;
 
     va_start(list, format);
-    for (;; format = p + 1) {
+    while (format && *format != '\0') {
         for (p = format; *p != '\0' && *p != '%'; p++)
             continue;
         http_append(t, format, (size_t)(p - format));
-        if (*p == '\0')
-            break;
-        if (*++p == 's') {
-            text = va_arg(list, const char *);
-            http_append(t, text, strlen(text));
-            continue;
-        }
-        value = va_arg(list, unsigned long);
-        if (*++p == 'd' && value > LONG_MAX) {
-            http_append(t, "-", 1);
-            value = 0 - value;
-        }
-        number(t, value, *p == 'd' ? 10 : 16);
+        format = p;
+        if (*p == '%')
+            format = convert(t, p + 1, &list);
+        if (!format)
+            refuse_conversion(t, p);
     }
     va_end(list);
 }
@@ -474,19 +649,30 @@ size_t http_base64_encode(char *out, const char *bytes, size_t length)
     return (size_t)(to - out);
 }
 
+static int base64_value(int c)
+{
+    if (c >= 'A' && c <= 'Z')
+        return c - 'A';
+    if (c >= 'a' && c <= 'z')
+        return c - 'a' + 26;
+    if (digit(c))
+        return c - '0' + 52;
+    return c == '+' ? 62 : c == '/' ? 63 : -1;
+}
+
 int64_t http_base64_decode(char *out, const char *text, size_t length)
 {
-    const char *found;
     uint32_t bits = 0;
     size_t written = 0, end = length;
+    int value;
 
     while (end > 0 && length - end < 2 && text[end - 1] == '=')
         end--;
     for (size_t i = 0; i < end; i++) {
-        found = memchr(base64, text[i], 64);
-        if (!found)
+        value = base64_value(text[i]);
+        if (value < 0)
             return -1;
-        bits = bits << 6 | (uint32_t)(found - base64);
+        bits = bits << 6 | (uint32_t)value;
         if (i % 4 != 0)
             out[written++] = (char)(bits >> (6 - 2 * (i % 4)));
     }
@@ -534,20 +720,21 @@ static int copy(char *to, size_t size, const char *text, const char *end)
 
 int http_endpoint_parse(struct http_endpoint *e, const char *text)
 {
-    const char *p = address(e, text), *slash;
+    const char *p = text + match(text, "http://"), *host = p, *slash;
     int64_t port = 0;
 
+    p = address(e, p);
     if (!p || (*p != ':' && *p != '\0'))
         return HTTP_HOST;
     if (*p == ':')
         p = http_decimal(p + 1, 65535, &port);
     if (!p || port == 0 || (*p != '/' && *p != '\0') ||
-        copy(e->host, sizeof e->host, text, p) < 0)
+        copy(e->host, sizeof e->host, host, p) < 0)
         return HTTP_PORT;
     e->port[0] = (unsigned char)(port >> 8);
     e->port[1] = (unsigned char)port;
     slash = p;
-    p += http_span(p, "az09//!!$.:;==@Z__~~");
+    p += http_span(p, "azAZ09", "-._~%!$&'()*+,;=:@/");
     if (*p != '\0')
         return HTTP_PATH;
     if (p > slash && p[-1] == '/')
@@ -637,7 +824,7 @@ static int open_connection(struct http_connection *c)
         http_close(c);
         return HTTP_SYSTEM;
     }
-    /* Without these it would still work, only later or less thriftily. */
+    /* Both are optimisations: failure is harmless. */
     (void)setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     (void)setsockopt(c->fd, SOL_SOCKET, SO_SNDTIMEO, &stuck, sizeof stuck);
     return 0;
@@ -678,6 +865,13 @@ static int write_all(int fd, struct iovec *v, int count, short events)
     }
 }
 
+int http_print(int fd, const char *bytes, size_t length)
+{
+    struct iovec v = slice(bytes, length);
+
+    return write_all(fd, &v, 1, 0);
+}
+
 int http_receive(struct http_connection *c, struct http_message *m,
                  int timeout_ms)
 {
@@ -710,21 +904,22 @@ int http_receive(struct http_connection *c, struct http_message *m,
 #define ERROR_TYPE "Lambda-Runtime-Function-Error-Type"
 #define ERROR_BODY "Lambda-Runtime-Function-Error-Body"
 
-/* The request line, and the fields of each request. An action is posted, for
- * the invocation of that id or, when it is "", for the initialisation. Without
- * an action the invocation is asked for. */
-static struct http_text *begin_head(struct http_connection *c, const char *id,
-                                    const char *action)
+/* The request line, and the fields of each request. An id is that of the
+ * invocation that the request is for; "" for one that is for none. */
+static struct http_text *begin_head(struct http_connection *c,
+                                    const char *method, const char *id,
+                                    const char *resource)
 {
-    c->head.bytes = c->head_bytes;
-    c->head.size = sizeof c->head_bytes;
-    c->head.length = 0;
+    c->head = http_text_in(c->head_bytes, sizeof c->head_bytes);
+    http_format(&c->head, "%s %s/2018-06-01/runtime/", method,
+                c->endpoint.path);
+    if (*id != '\0')
+        http_format(&c->head, "invocation/%s/", id);
     http_format(&c->head,
-                "%s %s/2018-06-01/runtime/%s%s%s HTTP/1.1\r\n"
+                "%s HTTP/1.1\r\n"
                 "Host: %s\r\n"
                 "User-Agent: rawstream/" RAWSTREAM_VERSION "\r\n",
-                *action ? "POST" : "GET", c->endpoint.path,
-                *id ? "invocation/" : "init", id, action, c->endpoint.host);
+                resource, c->endpoint.host);
     return &c->head;
 }
 
@@ -755,7 +950,7 @@ static int ask(struct http_connection *c, struct http_message *m)
     int rc;
 
     http_message_start(m, m->buffer);
-    http_format(begin_head(c, "next", ""), "\r\n");
+    http_format(begin_head(c, "GET", "", "invocation/next"), "\r\n");
     rc = send_head(c, &v, 1);
     if (rc < 0) {
         http_close(c);
@@ -768,10 +963,8 @@ int http_next(struct http_connection *c, struct http_message *m)
 {
     int reused, rc;
 
-    /* A connection that was lost while nobody used it, across a freeze perhaps,
-     * is nobody's fault. Asking again, on another, gives the same event. Bytes
-     * that came with the last reply have closed it; what the peer sends of its
-     * own accord after that cannot be told from an answer. */
+    /* If an idle connection turns out dead, across a freeze perhaps, ask once
+     * more on a new one: Lambda hands out the same event again. */
     do {
         reused = c->reused;
         rc = ask(c, m);
@@ -781,41 +974,54 @@ int http_next(struct http_connection *c, struct http_message *m)
 
 /* Response stream */
 
+static int transmit(struct http_stream *s, const void *bytes, size_t length,
+                    const char *end);
+
+/* Forgets status, headers, cookies and text. */
+static void begin_anew(struct http_stream *s)
+{
+    s->status = 0;
+    s->header_bytes = 0;
+    s->text = http_text_in(s->piece, sizeof s->piece);
+    s->text.stream = s;
+    s->headers = http_text_in(s->headers_json, sizeof s->headers_json);
+    s->cookies = http_text_in(s->cookies_json, sizeof s->cookies_json);
+    s->headers_json[0] = '\0';
+}
+
 void http_start(struct http_stream *s, struct http_connection *c,
                 const char *id, const char *invocation_id)
 {
-    memset(s, 0, offsetof(struct http_stream, error_type));
-    s->header_bytes[0] = s->error_json[0] = '\0';
+    s->transmit = transmit;
     s->connection = c;
     s->id = id;
     s->invocation_id = invocation_id;
-    s->text.stream = s;
-    s->text.bytes = s->piece;
-    s->text.size = sizeof s->piece;
-    s->headers.bytes = s->header_bytes;
-    s->cookies.bytes = s->cookie_bytes;
-    s->headers.size = s->cookies.size = HTTP_ANSWER_BYTES_MAX;
+    s->error = 0;
+    s->begun = 0;
+    s->detail[0] = '\0';
+    s->error_json[0] = '\0';
+    begin_anew(s);
 }
 
 /* Writes a JSON string of printable ASCII, of which only two characters need
  * an escape. */
 static void quote(struct http_text *t, const char *p)
 {
-    http_format(t, "\"");
+    http_append(t, "\"", 1);
     for (; *p != '\0'; p++) {
         if (*p == '"' || *p == '\\')
-            http_format(t, "\\");
+            http_append(t, "\\", 1);
         http_append(t, p, 1);
     }
-    http_format(t, "\"");
+    http_append(t, "\"", 1);
 }
 
-/* Whether JSON members, or what is written like them, have that name. */
-static int has(const char *members, const char *name)
+/* Whether the headers, as JSON members, have that name. */
+static int has_header(const struct http_stream *s, const char *name)
 {
     size_t n;
 
-    for (const char *p = members; *p != '\0'; p++) {
+    for (const char *p = s->headers_json; *p != '\0'; p++) {
         n = match(p + 1, name);
         if (*p == '"' && n > 0 && p[n + 1] == '"' && p[n + 2] == ':')
             return 1;
@@ -823,90 +1029,148 @@ static int has(const char *members, const char *name)
     return 0;
 }
 
-/* Adds a value to the headers, behind its name, or to the cookies. */
-static int add(struct http_stream *s, struct http_text *t, const char *name,
-               const char *value, int refused)
+/* Headers that are the connection's own, or Lambda's. */
+static int is_reserved(const char *name)
 {
-    if (s->error < 0)
-        return s->error;
-    if (refused || s->begun || value[http_span(value, VISIBLE)] != '\0')
-        return s->error = HTTP_HEADER;
+    static const char names[][20] = {
+        "Connection",       "Content-Length",    "Keep-Alive",
+        "Proxy-Connection", "Set-Cookie",        "TE",
+        "Trailer",          "Transfer-Encoding", "Upgrade"};
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (same(name, names[i]))
+            return 1;
+    return 0;
+}
+
+/* What all of the prelude but its headers and cookies comes to, at most. */
+#define PRELUDE_FIXED_BYTES 64
+
+/* Adds a value to the headers, behind its name, or to the cookies. Gives NULL,
+ * or why it was refused. */
+static const char *add(struct http_stream *s, struct http_text *t,
+                       const char *name, const char *value)
+{
+    if (s->begun)
+        return "the head has left";
+    if (!is_printable(value))
+        return "not printable ASCII";
+    s->header_bytes += strlen(name) + strlen(value);
+    if (s->header_bytes > HTTP_HEADERS_BYTES_MAX)
+        return "more than 10,240 bytes of headers and cookies";
     if (t->length > 0)
-        http_format(t, ",");
+        http_append(t, ",", 1);
     if (*name != '\0')
         http_format(t, "\"%s\":", name);
     if (s->status > 0)
         quote(t, value);
     else
-        http_format(t, "%s", value);
-    return s->error = t->size == t->length ? HTTP_HEADER : 0;
+        http_append(t, value, strlen(value));
+    if (t->full || s->headers.length + s->cookies.length + PRELUDE_FIXED_BYTES >
+                       HTTP_PRELUDE_BYTES_MAX)
+        return "more than 16 KB of headers and cookies with their escapes";
+    return NULL;
 }
 
 int http_status(struct http_stream *s, int status)
 {
-    if (s->error == 0 &&
-        (s->begun || s->headers.length > 0 || status < 200 || status > 599))
-        s->error = HTTP_HEADER;
+    char number[12];
+    struct http_text t = http_text_in(number, sizeof number);
+    const char *why = NULL;
+
+    if (s->error < 0)
+        return s->error;
+    http_format(&t, "%d", status);
+    if (s->begun)
+        why = "the head has left";
+    else if (status < 200 || status > 599)
+        why = "not from 200 to 599";
+    if (why)
+        return refuse(s, HTTP_HEADER, "status", number, why);
+    begin_anew(s);
     s->status = status;
-    return s->error;
+    return 0;
+}
+
+/* A plain body has one header, of which only the value is kept. */
+static const char *add_content_type(struct http_stream *s, const char *name,
+                                    const char *value)
+{
+    if (!same(name, "Content-Type"))
+        return "a plain body takes Content-Type alone: call http_status()";
+    if (s->headers.length > 0)
+        return "given twice";
+    return add(s, &s->headers, "", value);
 }
 
 int http_header(struct http_stream *s, const char *name, const char *value)
 {
-    static const char own[] =
-        "\"Connection\":\"Keep-Alive\":\"Proxy-Connection\":\"Set-Cookie\":"
-        "\"TE\":\"Trailer\":\"Transfer-Encoding\":\"Upgrade\":";
+    size_t length = token(name);
+    const char *why;
 
-    /* A plain body has one header, of which only the value is kept. */
+    if (s->error < 0)
+        return s->error;
     if (s->status == 0)
-        return add(s, &s->headers, "", value,
-                   s->headers.length > 0 || !same(name, "Content-Type"));
-    return add(s, &s->headers, name, value,
-               *name == '\0' || name[http_span(name, TOKEN)] != '\0' ||
-                   has(own, name) || has(s->header_bytes, name));
+        why = add_content_type(s, name, value);
+    else if (length == 0 || name[length] != '\0')
+        why = "not the name of a header";
+    else if (is_reserved(name))
+        why = "set by the connection, or by http_cookie()";
+    else if (has_header(s, name))
+        why = "given twice";
+    else
+        why = add(s, &s->headers, name, value);
+    return why ? refuse(s, HTTP_HEADER, "header", name, why) : 0;
 }
 
 int http_cookie(struct http_stream *s, const char *cookie)
 {
-    return add(s, &s->cookies, "", cookie, s->status == 0 || *cookie == '\0');
+    const char *why;
+
+    if (s->error < 0)
+        return s->error;
+    if (s->status == 0)
+        why = "a plain body has none: call http_status()";
+    else if (*cookie == '\0')
+        why = "empty";
+    else
+        why = add(s, &s->cookies, "", cookie);
+    return why ? refuse(s, HTTP_HEADER, "cookie", cookie, why) : 0;
 }
 
-/* The prelude of an HTTP answer, which is a chunk of its own: status, headers
- * and cookies as JSON, then eight NULs. */
-static void prelude(struct http_text *t, const struct http_stream *s)
+void http_prelude(struct http_text *t, const struct http_stream *s)
 {
-    http_format(t, "{\"statusCode\":%ld,\"headers\":{%s}", (long)s->status,
-                s->header_bytes);
+    http_format(t, "{\"statusCode\":%d,\"headers\":{%s}", s->status,
+                s->headers_json);
     if (s->cookies.length > 0)
-        http_format(t, ",\"cookies\":[%s]", s->cookie_bytes);
-    http_append(t, "}\0\0\0\0\0\0\0\0", 9);
+        http_format(t, ",\"cookies\":[%s]", s->cookies_json);
+    http_append(t, "}", 1);
 }
 
-/* The head of a response and, for an HTTP answer, the prelude. By hand there is
- * no framing: the body goes to standard output, status and headers, as a line
- * of JSON, to standard error. */
-static void begin_response(struct http_stream *s)
+/* A chunk of its own: the prelude, and eight NULs that separate it from the
+ * body. */
+static void append_prelude(struct http_text *t, const struct http_stream *s)
 {
     char bytes[HTTP_PRELUDE_BYTES_MAX];
-    struct http_text p = {.bytes = bytes, .size = sizeof bytes}, *t;
-    const char *type = "application/vnd.awslambda.http-integration-response";
-    struct iovec v;
+    struct http_text p = http_text_in(bytes, sizeof bytes);
 
-    s->begun = 1;
+    http_prelude(&p, s);
+    http_append(&p, "\0\0\0\0\0\0\0\0", 8);
+    http_format(t, "%zx\r\n", p.length);
+    http_append(t, bytes, p.length);
+    http_append(t, "\r\n", 2);
+}
+
+/* The head of a response and, of an HTTP answer, the prelude. */
+static void begin_response(struct http_stream *s)
+{
+    struct http_text *t = begin_head(s->connection, "POST", s->id, "response");
+    const char *type = "application/octet-stream";
+
     if (s->status > 0)
-        prelude(&p, s);
-    else
-        type = s->headers.length > 0 ? s->header_bytes
-                                     : "application/octet-stream";
-    if (!s->connection) {
-        if (p.length > 0) {
-            bytes[p.length - 8] = '\n';
-            v = slice(bytes, p.length - 7);
-            (void)write_all(2, &v, 1, 0);
-        }
-        return;
-    }
-    t = begin_head(s->connection, s->id, "/response");
+        type = "application/vnd.awslambda.http-integration-response";
+    else if (s->headers.length > 0)
+        type = s->headers_json;
     http_format(t,
                 "Content-Type: %s\r\n"
                 "Lambda-Runtime-Function-Response-Mode: streaming\r\n"
@@ -914,35 +1178,29 @@ static void begin_response(struct http_stream *s)
                 "Trailer: " ERROR_TYPE ", " ERROR_BODY "\r\n",
                 type);
     end_head(t, s);
-    if (s->status == 0)
-        return;
-    http_format(t, "%lx\r\n", (unsigned long)p.length);
-    http_append(t, bytes, p.length);
-    http_format(t, "\r\n");
+    if (s->status > 0)
+        append_prelude(t, s);
+    s->begun = 1;
 }
 
-/* Sends, in one system call: the head and the prelude, if they have not left;
- * a chunk of what is gathered and `length` bytes more, if that is any; and
- * `end`, which is empty or what follows the last chunk of data. */
+/* In one system call: the head and the prelude, if they have not left; a chunk
+ * of what is gathered and `length` bytes more, if that is any; and `end`. */
 static int transmit(struct http_stream *s, const void *bytes, size_t length,
                     const char *end)
 {
+    struct http_text *head = &s->connection->head;
     size_t total = s->text.length + length;
     struct iovec v[5];
 
-    v[1] = slice(s->text.bytes, s->text.length);
-    v[2] = slice(bytes, length);
-    v[3] = slice("\r\n", 2);
-    v[4] = slice(end, strlen(end));
-    s->text.length = 0;
     if (!s->begun)
         begin_response(s);
-    if (!s->connection)
-        return s->error = write_all(1, v + 1, 2, 0);
     if (total > 0)
-        http_format(&s->connection->head, "%lx\r\n", (unsigned long)total);
-    else
-        v[3].iov_len = 0;
+        http_format(head, "%zx\r\n", total);
+    v[1] = slice(s->text.bytes, s->text.length);
+    v[2] = slice(bytes, length);
+    v[3] = slice("\r\n", total > 0 ? 2 : 0);
+    v[4] = slice(end, strlen(end));
+    s->text.length = 0;
     return s->error = send_head(s->connection, v, 5);
 }
 
@@ -950,14 +1208,14 @@ int http_write(struct http_stream *s, const void *bytes, size_t length)
 {
     if (s->error < 0 || s->text.length + length == 0)
         return s->error;
-    return transmit(s, bytes, length, "");
+    return s->transmit(s, bytes, length, "");
 }
 
 int http_flush(struct http_stream *s)
 {
     if (s->error < 0 || (s->begun && s->text.length == 0))
         return s->error;
-    return transmit(s, "", 0, "");
+    return s->transmit(s, "", 0, "");
 }
 
 int http_look(struct http_stream *s)
@@ -974,32 +1232,39 @@ int http_look(struct http_stream *s)
     return s->error;
 }
 
+/* Section 7.1.2: the two trailers, which the head has announced. */
+static void append_trailers(struct http_text *t, const struct http_stream *s)
+{
+    char body[HTTP_ERROR_BYTES_MAX / 3 * 4 + 1];
+
+    body[http_base64_encode(body, s->error_json, strlen(s->error_json))] = '\0';
+    http_format(t, ERROR_TYPE ": %s\r\n" ERROR_BODY ": %s\r\n", s->error_type,
+                body);
+}
+
 int http_end(struct http_stream *s)
 {
-    char bytes[HTTP_TRAILER_BYTES_SENT_MAX],
-        body[HTTP_ERROR_BYTES_MAX / 3 * 4 + 1];
-    struct http_text t = {.bytes = bytes, .size = sizeof bytes};
-    size_t length = strlen(s->error_json);
+    char bytes[HTTP_TRAILER_BYTES_SENT_MAX];
+    struct http_text t = http_text_in(bytes, sizeof bytes);
 
-    body[http_base64_encode(body, s->error_json, length)] = '\0';
-    http_format(&t,
-                length == 0 ? "0\r\n\r\n"
-                            : "0\r\n" ERROR_TYPE ": %s\r\n" ERROR_BODY
-                              ": %s\r\n\r\n",
-                s->error_type, body);
-    return transmit(s, "", 0, bytes);
+    http_format(&t, "0\r\n");
+    if (s->error_json[0] != '\0')
+        append_trailers(&t, s);
+    http_format(&t, "\r\n");
+    return s->transmit(s, "", 0, bytes);
 }
 
 int http_post_error(struct http_stream *s)
 {
-    struct http_text *t = begin_head(s->connection, s->id, "/error");
+    struct http_text *t = begin_head(s->connection, "POST", s->id,
+                                     *s->id != '\0' ? "error" : "init/error");
     struct iovec v[2];
 
     v[1] = slice(s->error_json, strlen(s->error_json));
     http_format(t,
                 "Content-Type: application/json\r\n" ERROR_TYPE ": %s\r\n"
-                "Content-Length: %ld\r\n",
-                s->error_type, (long)v[1].iov_len);
+                "Content-Length: %zu\r\n",
+                s->error_type, v[1].iov_len);
     end_head(t, s);
     return send_head(s->connection, v, 2);
 }

@@ -1,29 +1,220 @@
 /*
- * http.h - HTTP/1.1 for the Lambda Runtime API, and the contract of a handler
+ * http.h - the contract of a handler, and HTTP/1.1 for the Lambda Runtime API
  *
- * Writing a handler? Begin at "The handler" below.
+ *   1. The handler: all that one who writes a handler needs, with json.h
+ *   2. The runtime: messages, connection, response stream
  *
- * Conventions of this interface:
+ * Conventions:
  *
+ * - The prefix says where a function lives: lambda_ in bootstrap.c, http_ in
+ *   http.c, json_ in json.c. handler_ is yours.
  * - Results: >= 0 is success (sometimes a count), < 0 an enum http_error.
  *   Parsers give > 0 for done, 0 for more bytes needed, < 0 for an error.
  * - Memory is the caller's; nothing is allocated. Text is NUL-terminated where
  *   no length stands beside it.
  * - Errors are sticky on a stream: after the first, each call gives it again
  *   and does nothing. A handler may check once, at its end.
- * - Pure functions take bytes and give bytes; only those of "Connection" and
- *   "Response stream" touch a socket, and what adds to a stream's own text.
  * - Units are in names: _ms, _ns, _bytes. Sections are RFC 9112's unless named.
  */
 #ifndef HTTP_H
 #define HTTP_H
 
+#include "json.h"
+
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define RAWSTREAM_VERSION "0.1.0"
 
-/* Errors. http_reason() has a sentence for each. */
+#ifdef __GNUC__
+#define HTTP_LIKE_PRINTF __attribute__((format(printf, 2, 3)))
+#else
+#define HTTP_LIKE_PRINTF
+#endif
+
+/*
+ * 1. The handler
+ *
+ * A handler is one C file that defines handler_options, handler_init() and
+ * handler_invoke(). `make HANDLER=mine.c` builds it into ./bootstrap.
+ *
+ * The process answers one event at a time. Static data lives as long as the
+ * process, which answers many. SIGPIPE is ignored; a child process inherits
+ * that, and should set SIG_DFL before it runs a program.
+ *
+ * Without a C library (plain `make` on Linux) a handler may call the functions
+ * of this section and of json.h, and these:
+ *   clock_gettime close fstat getenv getrandom memchr memcmp memcpy memmove
+ *   memset nanosleep openat poll pread read strcmp strlen write _exit
+ * errno is there, too. `make HOSTED=1` builds with your C library.
+ */
+
+struct http_stream; /* the response: `out` in what follows */
+
+/* One event. All of it is valid until handler_invoke() returns. */
+struct invocation {
+    const char *request_id;
+    char *event; /* JSON; the handler may write to it */
+    size_t event_length;
+    const struct http_message *message; /* private: see lambda_field() */
+};
+
+/* What `--help` says of the handler's own options in runs by hand: lines like
+ * "  --name VALUE    what it does\n", or "". An option that has no line here is
+ * refused. */
+extern const char handler_options[];
+
+/* Called once, before the first event. Gives 0, or lambda_fail(out, ...), the
+ * only call that `out` takes here: the process reports the error and ends. In
+ * a run by hand the error is printed with the usage (exit status 2). */
+int handler_init(struct http_stream *out, char **options);
+
+/* Called for each event. Gives 0, or < 0 for a failure, which lambda_fail()
+ * names. A failure before the first byte has left is the invocation's answer;
+ * after that it ends the stream, with its type and message in trailers. */
+int handler_invoke(const struct invocation *in, struct http_stream *out);
+
+/* The event and what came with it */
+
+/* An event that is an HTTP request: of a Function URL or HTTP API (payload
+ * 2.0), or of API Gateway REST (payload 1.0). Tokens are as json_pick() gives
+ * them, and `query` and `headers` are there to be picked from. */
+struct lambda_request {
+    char method[16];           /* "GET"; "" when the event has none */
+    const char *path;          /* percent-decoded, without the query */
+    struct json_token query;   /* an object; values are decoded already, of a
+                                  name given twice: 2.0 joins them with commas,
+                                  1.0 gives the last */
+    struct json_token headers; /* an object; pick with JSON_ANY_CASE */
+    struct json_token cookies; /* private: see lambda_cookie() */
+    struct json_token context; /* requestContext, an object */
+    char *body;                /* decoded from JSON and base64: any bytes */
+    size_t body_length;
+    const char *wrong; /* NULL, or why the client should get status 400 */
+};
+
+/* Reads the event. 1: it is an HTTP request, and `request` is filled. 0: it is
+ * a direct invocation, an object without a requestContext; nothing of it was
+ * changed. < 0: it is not a JSON object; lambda_fail() has been called, and
+ * the handler should return this. Path and body are decoded where they stand
+ * in the event, which ends its life as JSON; what `request` points to stays. */
+int lambda_read_request(struct lambda_request *request,
+                        const struct invocation *in, struct http_stream *out);
+
+/* Finds a cookie of the request: 1, or 0 when there is none. `value` is for
+ * json_string() and json_equal(). */
+int lambda_cookie(const struct lambda_request *request, const char *name,
+                  struct json_token *value);
+
+/* A header of Lambda's answer to GET /next, which brought the event, "" when it
+ * did not come: Lambda-Runtime-Invoked-Function-Arn, Lambda-Runtime-Trace-Id,
+ * Lambda-Runtime-Client-Context, Lambda-Runtime-Cognito-Identity,
+ * Lambda-Runtime-Aws-Tenant-Id, and what may be new. */
+const char *lambda_field(const struct invocation *in, const char *name);
+
+/* Milliseconds until the deadline, below 0 after it; INT64_MAX without one. A
+ * handler should neither sleep nor poll for longer. */
+int64_t lambda_time_left_ms(const struct invocation *in);
+
+/* For handler_init(): the value of an option of a run by hand, the last where
+ * it is given twice; NULL when it was not given, and in Lambda. It is kept. */
+char *lambda_option(char **options, const char *name);
+
+/* Answering */
+
+/* Makes the response an HTTP answer for a Function URL or API Gateway, with
+ * this status (200 to 599). Without it the response is a plain body. Until the
+ * first byte has left, a second call begins the answer anew: headers, cookies
+ * and gathered text are dropped. An answer should have at least one byte of
+ * body, or it can keep its client waiting; not with status 204 or 304, nor to a
+ * HEAD request. */
+int http_status(struct http_stream *out, int status);
+
+/* Adds a header, before the first byte leaves. An HTTP answer takes any name
+ * once but those that are the connection's own (Content-Length among them, for
+ * the length of a stream is not known); a plain body takes Content-Type alone.
+ * The value is printable ASCII. HTTP_HEADER when refused. */
+int http_header(struct http_stream *out, const char *name, const char *value);
+
+/* Adds a cookie to an HTTP answer: "name=value; Path=/". Any number of times.
+ * Names and values of headers and cookies: HTTP_HEADERS_BYTES_MAX in all. */
+int http_cookie(struct http_stream *out, const char *cookie);
+
+/* Text that is being composed. It is NUL-terminated once something was added.
+ * When an append does not fit, it and all later ones are dropped, and `full`
+ * is set. A stream's own text never overflows: it is sent as a chunk instead,
+ * up to the end of a character. */
+struct http_text {
+    char *bytes;
+    size_t size; /* with room for the NUL */
+    size_t length;
+    int full;
+    struct http_stream *stream; /* private: whose text it is, or NULL */
+};
+
+/* What these add to &out->text is gathered, and leaves with the next
+ * http_write(), http_flush(), or the end. `text` is the one member of a stream
+ * that a handler uses. */
+/* An empty text in memory of yours. */
+struct http_text http_text_in(char *bytes, size_t size);
+
+void http_append(struct http_text *t, const char *bytes, size_t length);
+
+/* As printf, of which it knows %s %.*s %c %% and, with a width, with 0 before
+ * it, and with l, ll or z: %d %u %x. Any other conversion reads no argument and
+ * ends the text: it is `full`, or the stream has the error HTTP_FORMAT. */
+void http_format(struct http_text *t, const char *format, ...) HTTP_LIKE_PRINTF;
+
+/* Adds a JSON string, with its quotes. What is not UTF-8 becomes U+FFFD. */
+void lambda_quote(struct http_text *t, const char *text, size_t length);
+
+/* Sends a chunk now, which is one system call: what the response's text has
+ * gathered, then these bytes. No bytes at all are no chunk. */
+int http_write(struct http_stream *out, const void *bytes, size_t length);
+
+/* Sends what is gathered as a chunk; with nothing gathered, the head alone if
+ * that has not left. The last piece needs no flush: it leaves with the end of
+ * the response, in one system call. */
+int http_flush(struct http_stream *out);
+
+/* For after a pause: whether Lambda has given this response up meanwhile. 0,
+ * or an error: the handler should return. */
+int http_look(struct http_stream *out);
+
+/* Fails. `type` is Category.Reason of letters, digits and dots ("Function."
+ * and "Runtime." are the categories that Lambda keeps); `message` is for
+ * people, UTF-8, and cut when long. Gives HTTP_FAILED, or the error that the
+ * stream has already. */
+int lambda_fail(struct http_stream *out, const char *type, const char *message);
+
+/* Writes what is wrong with a JSON text that json_pick() refused: "body is not
+ * valid JSON at byte 17". `what` is the text's name; `error` and `at` are what
+ * json_pick() gave. */
+void lambda_json_reason(struct http_text *t, const char *what, int error,
+                        size_t at);
+
+/* Reads the decimal number that `text` begins with, at most `limit` (itself at
+ * most 10^17); gives its end, or NULL when there is none. */
+const char *http_decimal(const char *text, int64_t limit, int64_t *number);
+
+/* How many bytes at the beginning of `text` lie in the ranges, each given by
+ * its first and last character ("azAZ09"), or are among `others`. */
+size_t http_span(const char *text, const char *ranges, const char *others);
+
+/* Base64 (RFC 4648, section 4), padded. Encoding writes 4 bytes for each 3
+ * begun and gives their number. Decoding may be in place; it gives the number
+ * of bytes, or -1 when `text` is not canonical base64. */
+size_t http_base64_encode(char *out, const char *bytes, size_t length);
+int64_t http_base64_decode(char *out, const char *text, size_t length);
+
+/*
+ * 2. The runtime
+ */
+
 enum http_error {
     HTTP_SYSTEM = -1,      /* a system call failed, errno says how */
     HTTP_CLOSED = -2,      /* closed before the first byte of a message */
@@ -44,8 +235,9 @@ enum http_error {
     HTTP_HOST = -17,       /* of an endpoint, as are the next two */
     HTTP_PORT = -18,
     HTTP_PATH = -19,
-    HTTP_HEADER = -20, /* the handler gave a bad status or header */
-    HTTP_FAILED = -21  /* the handler called http_fail() */
+    HTTP_HEADER = -20, /* the handler gave a bad status, header or cookie */
+    HTTP_FORMAT = -21, /* the handler gave http_format() a bad conversion */
+    HTTP_FAILED = -22  /* the handler called lambda_fail() */
 };
 
 /* What an error means, for people; "" for a value that is none. */
@@ -61,34 +253,34 @@ const char *http_reason(int error);
 #define HTTP_BODY_BYTES_MAX       6291556
 #define HTTP_CHUNK_LINE_BYTES_MAX 256
 #define HTTP_TRAILER_BYTES_MAX    8192
-/* Head and body, and beside them the longest run of bytes that the reader
- * must see whole before it can drop them, a trailer section; and the byte by
- * which that is too long. */
+/* Room for the largest head and body, the largest trailer section, and one byte
+ * to notice that it is too long. */
 #define HTTP_MESSAGE_BYTES_MAX \
     (HTTP_HEAD_BYTES_MAX + HTTP_BODY_BYTES_MAX + HTTP_TRAILER_BYTES_MAX + 1)
 #define HTTP_HOST_BYTES_MAX 255
 #define HTTP_PATH_BYTES_MAX 1024
 /* Request id and invocation id. Lambda's are 36 bytes. */
 #define HTTP_ID_BYTES_MAX 128
-/* Pieces beyond this leave as several chunks. */
+/* Gathered text beyond this leaves as several chunks. */
 #define HTTP_PIECE_BYTES_MAX 16384
-/* Headers of an answer as JSON with a NUL, and as much again for its cookies:
- * below the 16 KB in which API Gateway looks for the end of the prelude. */
-#define HTTP_ANSWER_BYTES_MAX  4096
-#define HTTP_PRELUDE_BYTES_MAX (2 * HTTP_ANSWER_BYTES_MAX + 64)
+/* API Gateway's limits: headers and cookies of an answer in all, and where the
+ * prelude must have ended, its eight NULs included. */
+#define HTTP_HEADERS_BYTES_MAX 10240
+#define HTTP_PRELUDE_BYTES_MAX 16384
 /* Base64 makes it 3,600 bytes: with names and type, below the 4 KiB of trailer
  * section that Lambda's side can read. */
 #define HTTP_ERROR_BYTES_MAX        2700
 #define HTTP_ERROR_TYPE_BYTES_MAX   64
 #define HTTP_TRAILER_BYTES_SENT_MAX 4096
-/* A head with the prelude; its fixed parts come to less than 512 bytes. */
+/* A sentence about what was refused. */
+#define HTTP_DETAIL_BYTES_MAX 127
+/* A head with a media type and the prelude; its fixed parts come to less than
+ * 512 bytes. */
 #define HTTP_REQUEST_BYTES_MAX                                           \
     (HTTP_PATH_BYTES_MAX + HTTP_HOST_BYTES_MAX + 2 * HTTP_ID_BYTES_MAX + \
-     HTTP_ANSWER_BYTES_MAX + HTTP_PRELUDE_BYTES_MAX + 512)
+     HTTP_HEADERS_BYTES_MAX + HTTP_PRELUDE_BYTES_MAX + 512)
 
-/*
- * Message: reads one response, however its bytes arrive
- */
+/* Message: reads one response, however its bytes arrive */
 
 struct http_field {
     char *name;
@@ -100,7 +292,7 @@ struct http_field {
 struct http_message {
     char *buffer; /* of HTTP_MESSAGE_BYTES_MAX bytes */
     size_t end;   /* bytes stored */
-    size_t at;    /* bytes looked at */
+    size_t at;    /* private, up to `left`: bytes looked at */
     size_t line;  /* where the line being read begins */
     size_t taken; /* bytes already dropped from before `at` */
     int state;
@@ -127,49 +319,12 @@ int http_parse(struct http_message *m);
 /* The value of the fields of that name, in any case of letters, and how many
  * there are: `count` is -1 when their values differ. NULL when there is none.
  * Trailer fields are never among them (section 7.1.2). */
-char *http_field(const struct http_message *m, const char *name, int *count);
+char *http_field_value(const struct http_message *m, const char *name,
+                       int *count);
 
-/*
- * Pure functions
- */
-
-/* Text being composed, a string once something was added. What does not fit is
- * left out whole, and so is all that follows: `size` is then `length`. Of a
- * stream's own text a chunk leaves instead; behind an error it takes no more.
- */
-struct http_text {
-    char *bytes;
-    size_t size; /* with room for the NUL */
-    size_t length;
-    struct http_stream *stream; /* whose text it is, or NULL */
-};
-
-void http_append(struct http_text *t, const char *bytes, size_t length);
-
-/* As printf, of which it knows %s, %ld and %lx. */
-void http_format(struct http_text *t, const char *format, ...)
-#ifdef __GNUC__
-    __attribute__((format(printf, 2, 3)))
-#endif
-    ;
-
-/* How many bytes of `text` lie in the ranges, each given by its first and last
- * character: "azAZ09". */
-size_t http_span(const char *text, const char *ranges);
-
-/* Reads the decimal number that `text` begins with, at most `limit` (itself at
- * most 10^17); gives its end, or NULL when there is none. */
-const char *http_decimal(const char *text, int64_t limit, int64_t *number);
-
-/* Base64 (RFC 4648, section 4), padded. Encoding writes 4 bytes for each 3
- * begun and gives their number. Decoding may be in place; it gives the number
- * of bytes, or -1 when `text` is not canonical base64. */
-size_t http_base64_encode(char *out, const char *bytes, size_t length);
-int64_t http_base64_decode(char *out, const char *text, size_t length);
-
-/* The Runtime API's address, as AWS_LAMBDA_RUNTIME_API gives it: a dotted IPv4
- * address or localhost, a port, and perhaps a path that comes before all
- * others. */
+/* Endpoint: the Runtime API's address, as AWS_LAMBDA_RUNTIME_API gives it: a
+ * dotted IPv4 address or localhost, a port, and perhaps a path that comes
+ * before all others. "http://" before it is passed over. */
 struct http_endpoint {
     char host[HTTP_HOST_BYTES_MAX + 1]; /* and port, as the Host header */
     char path[HTTP_PATH_BYTES_MAX + 1]; /* without its last slash */
@@ -180,9 +335,7 @@ struct http_endpoint {
 /* 0, or HTTP_HOST, HTTP_PORT, HTTP_PATH for the part that is wrong. */
 int http_endpoint_parse(struct http_endpoint *e, const char *text);
 
-/*
- * Connection: one to the Runtime API, opened at need, kept alive
- */
+/* Connection: one to the Runtime API, opened at need, kept alive */
 
 struct http_connection {
     int fd;                /* -1 while there is none; all else begins as 0 */
@@ -204,24 +357,33 @@ int http_next(struct http_connection *c, struct http_message *m);
 int http_receive(struct http_connection *c, struct http_message *m,
                  int timeout_ms);
 
-/*
- * Response stream: chunks out (section 7.1), each one system call
- */
+/* Writes all of it to a file descriptor that need not be a socket. */
+int http_print(int fd, const char *bytes, size_t length);
+
+/* Response stream: chunks out (section 7.1), each one system call */
 
 struct http_stream {
-    struct http_connection *connection; /* NULL: a run by hand */
+    /* Sends the head if it has not left, the text, these bytes, and `end`,
+     * which is empty or what follows the last chunk. http_start() sets the one
+     * that speaks HTTP; a run by hand has one of its own. */
+    int (*transmit)(struct http_stream *s, const void *bytes, size_t length,
+                    const char *end);
+    struct http_connection *connection;
     const char *id;
     const char *invocation_id; /* to be echoed, or "" */
     int error;                 /* sticky */
     int begun;                 /* the head has left, wholly or in part */
     int status;                /* of an HTTP answer; 0: a plain body */
+    size_t header_bytes;       /* names and values of headers and cookies */
     struct http_text headers;  /* JSON members; of a plain body its type */
     struct http_text cookies;  /* JSON elements */
     struct http_text text;     /* the piece being gathered */
+    char detail[HTTP_DETAIL_BYTES_MAX +
+                1]; /* "", or what was refused, and why */
     char error_type[HTTP_ERROR_TYPE_BYTES_MAX + 1];
     char error_json[HTTP_ERROR_BYTES_MAX + 1];
-    char header_bytes[HTTP_ANSWER_BYTES_MAX];
-    char cookie_bytes[HTTP_ANSWER_BYTES_MAX];
+    char headers_json[HTTP_PRELUDE_BYTES_MAX];
+    char cookies_json[HTTP_PRELUDE_BYTES_MAX];
     char piece[HTTP_PIECE_BYTES_MAX + 1];
 };
 
@@ -229,96 +391,20 @@ struct http_stream {
 void http_start(struct http_stream *s, struct http_connection *c,
                 const char *id, const char *invocation_id);
 
-/* Ends the stream: what is still unsent, the last chunk and, after http_fail(),
- * the two trailers with the error. 0 or an error. The answer is to be read with
- * http_receive(). */
+/* The JSON of an HTTP answer's prelude: status, headers, cookies. */
+void http_prelude(struct http_text *t, const struct http_stream *s);
+
+/* Ends the stream: what is still unsent, the last chunk and, where error_json
+ * is set, the two trailers with the error. 0 or an error. The answer is to be
+ * read with http_receive(). */
 int http_end(struct http_stream *s);
 
-/* Reports the error of http_fail() instead: POST .../error for the stream's id,
+/* Reports error_json instead: POST .../error for the stream's id, or
  * .../init/error when that is "". As http_end(). */
 int http_post_error(struct http_stream *s);
 
-/*
- * The handler
- *
- * One file with two functions, handler_init() and handler_invoke(), and a text,
- * handler_options. It sees this section, http_append() and http_format() above,
- * and json.h. Without a C library (plain
- * `make` on Linux) it may call the functions of both headers, and these:
- * clock_gettime, close, getenv, memchr, memcmp, memcpy, memmove, memset,
- * nanosleep, openat, read, strcmp, strlen, write.
- * `make HOSTED=1` gives it a whole C library.
- */
-
-/* One event. All of it is valid until handler_invoke() returns. */
-struct invocation {
-    const char *request_id;
-    char *event; /* the handler may write to it: decode in place */
-    size_t event_length;
-    const struct http_message *message; /* see http_event_field() */
-};
-
-/* What else came with the event, each a header of Lambda's answer to GET /next:
- * Lambda-Runtime-Invoked-Function-Arn, Lambda-Runtime-Trace-Id,
- * Lambda-Runtime-Client-Context, Lambda-Runtime-Cognito-Identity,
- * Lambda-Runtime-Aws-Tenant-Id, and what may be new. "" when it did not come.
- */
-const char *http_event_field(const struct invocation *in, const char *name);
-
-/* What `--help` says of the handler's options in runs by hand, as lines like
- * "  --name VALUE    what it does\n"; "" when it has none. */
-extern const char handler_options[];
-
-/* Called once, before the first event. 0, or http_fail(out, ...), the only
- * call that `out` takes here: the process then reports and ends. By hand that
- * is taken for a wrong option, and the usage follows. */
-int handler_init(struct http_stream *out, char **options);
-
-/* For handler_init(): the value of an option, of one given twice the last; NULL
- * when it was not given, and in Lambda. It is kept. An option of a run by hand
- * that is not asked for is refused. */
-char *http_option(char **options, const char *name);
-
-/* Called for each event. 0, or < 0 for a failure; http_fail() names it. Before
- * the first byte has left a failure is the invocation's answer; after that it
- * ends the stream, with its type and message in trailers. */
-int handler_invoke(const struct invocation *in, struct http_stream *out);
-
-/* Makes the response an HTTP answer for a Function URL or API Gateway, with
- * this status (200 to 599): the first call, before any header. Without it the
- * response is a plain body. An answer with an empty body can keep its client
- * waiting: write at least one byte. */
-int http_status(struct http_stream *out, int status);
-
-/* Adds a header, before the first byte leaves. An answer takes any but those
- * that are the connection's own; each name once; a plain body Content-Type
- * alone. The value is printable ASCII. HTTP_HEADER when refused. */
-int http_header(struct http_stream *out, const char *name, const char *value);
-
-/* Adds a cookie to an answer: "name=value; Path=/". Any number of times. */
-int http_cookie(struct http_stream *out, const char *cookie);
-
-/* Sends a chunk now: what out->text has gathered, then these bytes. No bytes
- * at all are no chunk. */
-int http_write(struct http_stream *out, const void *bytes, size_t length);
-
-/* Sends as a chunk what http_format() and http_append() have gathered in
- * out->text; with nothing gathered, the head alone if that has not left. The
- * last piece needs no flush: it leaves with the end of the response, in one
- * system call. A piece beyond HTTP_PIECE_BYTES_MAX leaves in parts. */
-int http_flush(struct http_stream *out);
-
-/* For after a pause: whether Lambda has given this response up meanwhile. 0,
- * or an error: the handler should return. */
-int http_look(struct http_stream *out);
-
-/* Fails. `type` is Category.Reason of letters, digits and dots ("Function."
- * and "Runtime." are the categories that Lambda keeps); `message` is for
- * people, UTF-8, and cut when long. Gives HTTP_FAILED, or the error that the
- * stream has already. */
-int http_fail(struct http_stream *out, const char *type, const char *message);
-
-/* Milliseconds until the deadline, below 0 after it; INT64_MAX without one. */
-int64_t http_time_left_ms(const struct invocation *in);
+#ifdef __cplusplus
+}
+#endif
 
 #endif

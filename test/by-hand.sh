@@ -79,15 +79,19 @@ run 'sse' 0 --delay 1e-3 --format=sse --sentence 'one "two\'
 out <<'X'
 event: start
 data: {"status":"start","request_id":"{id}","word_count":2,"timestamp":{time}}
+id: 0
 
 event: word
 data: {"type":"word","data":"one","sequence":1,"total":2,"timestamp":{time}}
+id: 1
 
 event: word
 data: {"type":"word","data":"\"two\\","sequence":2,"total":2,"timestamp":{time}}
+id: 2
 
 event: complete
 data: {"status":"complete","word_count":2,"timestamp":{time}}
+id: 2
 
 X
 
@@ -194,9 +198,15 @@ run 'a value with a sign of equality' 0 --delay=0 --format=text --sentence=a=b
 echo 'a=b' | out
 run 'an empty value' 0 --delay=0 --format=text --sentence=
 echo | out
-run 'an option that is not UTF-8' 0 --delay=0 --format=text \
-    --sentence "$(printf 'a\377b \303\251 \303')"
-printf 'a?b \303\251 ?\n' | out
+run 'an option that is UTF-8' 0 --delay=0 --format=text \
+    --sentence "$(printf '\303\251 \360\237\230\200')"
+printf '\303\251 \360\237\230\200\n' | out
+for value in "$(printf 'a\377b')" "$(printf '\303\251 \303')"; do
+    run 'an option that is not UTF-8' 2 --delay=0 --sentence "$value"
+    refused 'rawstream: --sentence: not valid UTF-8'
+    run 'an option that is not UTF-8, with =' 2 --sentence="$value" --delay=0
+    refused 'rawstream: --sentence: not valid UTF-8'
+done
 words=$(head -c 100000 /dev/zero | tr '\0' w)
 run 'a long option' 0 --delay 0 --format text --sentence "$words"
 echo "$words" | out
@@ -208,11 +218,24 @@ run 'an event that is too large' 2 --event -
 out </dev/null
 : >$dir/in
 
+for seconds in 0 901 1.5 -1 x ''; do
+    run "--timeout '$seconds'" 2 --timeout "$seconds"
+    refused 'rawstream: --timeout: must be a whole number from 1 to 900'
+done
+run 'a time-out that is far' 0 --timeout 900 --delay 0 --format text
+echo 'Hello this is a streaming Lambda function response' | out
+run 'a time-out that the second word would pass' 1 --timeout=900 --delay 900 \
+    --format text --sentence 'a b'
+echo a | out
+err <<'X'
+{"errorMessage":"the deadline came before the last word","errorType":"Function.DeadlineExceeded","stackTrace":[]}
+X
+
 run '--help' 0 --help
 err </dev/null
+cp $dir/out $dir/help
 run '-h' 0 -h
-$emulator "$bootstrap" --help >$dir/expected
-same '-h is --help' $dir/out
+out <$dir/help
 run '--version' 0 --version
 sed -n 's/^#define RAWSTREAM_VERSION "\(.*\)"/rawstream \1/p' http.h | out
 

@@ -57,7 +57,7 @@ poll|setsockopt|socket|writev"
     handler.c) symbols "$1" handler_ "$memory|$clock|(http|json)_.*" ;;
     bootstrap.c)
         # Four functions of http.h are about the invocation, which it holds.
-        symbols "$1" 'main$|http_(event_field|fail|option|time_left_ms)$' "$memory|$clock|\
+        symbols "$1" 'main$|lambda_(field|fail|option|time_left_ms|quote|cookie|read_request|json_reason)$' "$memory|$clock|\
 $kernel|_exit|openat|write|(get|set|unset)env|(http|json|handler)_.*"
         ;;
     *.h) includes "$1" '' ;;

@@ -29,7 +29,7 @@ static int answer_chunks(const char *event, struct http_stream *out)
     const char *p = http_decimal(event, 1000000, &count);
 
     if (!p || !http_decimal(p + 1, sizeof bytes, &size))
-        return http_fail(out, "Function.InvalidEvent", "N SIZE");
+        return lambda_fail(out, "Function.InvalidEvent", "N SIZE");
     memset(bytes, 'x', (size_t)size);
     if (size <= HTTP_PIECE_BYTES_MAX)
         count--;
@@ -49,7 +49,7 @@ static int answer_last(const struct invocation *in, struct http_stream *out)
     while (rc == 0 && (rc = json_member(&r, &name, &value)) > 0)
         rc = 0;
     if (rc < 0)
-        return http_fail(out, "Function.InvalidEvent", "not an object");
+        return lambda_fail(out, "Function.InvalidEvent", "not an object");
     http_append(&out->text, value.text, value.length);
     return 0;
 }
@@ -82,7 +82,7 @@ static int answer_times(const struct invocation *in, struct http_stream *out)
         sum += p[i];
     end = cpu_ns();
     if (rc < 0)
-        return http_fail(out, "Function.InvalidEvent", "not JSON");
+        return lambda_fail(out, "Function.InvalidEvent", "not JSON");
     http_format(&out->text, "%ld %ld %lx", (long)(middle - start),
                 (long)(end - middle), sum);
     return 0;

@@ -8,16 +8,17 @@
  *     cookie TEXT         http_cookie()
  *     write TEXT          http_write()
  *     put N C             http_append() of N times the character C
+ *     append TEXT         http_append()
  *     move N TEXT         moves TEXT by N bytes inside itself, and writes it
  *     flush               http_flush()
  *     sleep MS            waits, then http_look(); nothing after an error
  *     context             writes what came with the event, a line a chunk
- *     fail TYPE TEXT      http_fail(), and returns its result
+ *     fail TYPE TEXT      lambda_fail(), and returns its result
  *     return N            returns N
  *
  * Results are not looked at: errors of a stream are sticky. Initialisation
  * fails where the environment has PUPPET_INIT, with its value for a message;
- * it returns what PUPPET_INIT_RETURNS says, or what http_fail() gave.
+ * it returns what PUPPET_INIT_RETURNS says, or what lambda_fail() gave.
  */
 #include "http.h"
 
@@ -63,7 +64,7 @@ static int fail(struct http_stream *out, char *line)
 {
     const char *type = cut(&line, ' ');
 
-    return http_fail(out, type, line);
+    return lambda_fail(out, type, line);
 }
 
 static void put_times(struct http_stream *out, char *line)
@@ -91,7 +92,7 @@ static void move(struct http_stream *out, char *line)
 static void put_field(struct http_stream *out, const struct invocation *in,
                       const char *name)
 {
-    http_format(&out->text, "%s=%s\n", name, http_event_field(in, name));
+    http_format(&out->text, "%s=%s\n", name, lambda_field(in, name));
     (void)http_flush(out);
 }
 
@@ -123,9 +124,9 @@ int handler_init(struct http_stream *out, char **options)
     const char *result = getenv("PUPPET_INIT_RETURNS");
     int rc;
 
-    if (http_option(options, "fail"))
-        message = http_option(options, "fail");
-    rc = message ? http_fail(out, "Runtime.PuppetInit", message) : 0;
+    if (lambda_option(options, "fail"))
+        message = lambda_option(options, "fail");
+    rc = message ? lambda_fail(out, "Runtime.PuppetInit", message) : 0;
 
     return result ? number(result) : rc;
 }
@@ -135,7 +136,7 @@ int handler_invoke(const struct invocation *in, struct http_stream *out)
     char *rest = in->event, *line, *call;
 
     if (in->event_length == 0 || rest[in->event_length - 1] != '\n')
-        return http_fail(out, "Function.PuppetScript", "no line end");
+        return lambda_fail(out, "Function.PuppetScript", "no line end");
     rest[in->event_length - 1] = '\0';
     while (*rest) {
         line = cut(&rest, '\n');
@@ -150,6 +151,8 @@ int handler_invoke(const struct invocation *in, struct http_stream *out)
             (void)http_write(out, line, strlen(line));
         else if (is(call, "put"))
             put_times(out, line);
+        else if (is(call, "append"))
+            http_append(&out->text, line, strlen(line));
         else if (is(call, "move"))
             move(out, line);
         else if (is(call, "flush"))
@@ -163,7 +166,7 @@ int handler_invoke(const struct invocation *in, struct http_stream *out)
         else if (is(call, "return"))
             return number(line);
         else
-            return http_fail(out, "Function.PuppetScript", call);
+            return lambda_fail(out, "Function.PuppetScript", call);
     }
     return 0;
 }

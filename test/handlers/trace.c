@@ -17,6 +17,6 @@ int handler_invoke(const struct invocation *in, struct http_stream *out)
     const char *id = getenv("_X_AMZN_TRACE_ID");
 
     http_format(&out->text, "%s\n%s\n", id ? id : "none",
-                http_event_field(in, "Lambda-Runtime-Trace-Id"));
+                lambda_field(in, "Lambda-Runtime-Trace-Id"));
     return 0;
 }

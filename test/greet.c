@@ -1,0 +1,43 @@
+/* greet.c - a handler that greets whom it is told to: by ?name=Ada in the
+ * query, {"name":"Ada"} in the body of a request, or in a direct event */
+#include "http.h"
+
+const char handler_options[] = "";
+
+int handler_init(struct http_stream *out, char **options)
+{
+    (void)out, (void)options;
+    return 0;
+}
+
+int handler_invoke(const struct invocation *in, struct http_stream *out)
+{
+    struct lambda_request request;
+    struct json_token token = {0};
+    const struct json_want want = {"name", &token};
+    char name[100] = "world";
+    size_t at;
+    int http = lambda_read_request(&request, in, out), wrong = 0;
+
+    if (http < 0)
+        return http; /* not JSON: the error has been named */
+    if (http) {
+        json_pick(request.query.text, request.query.length, 0, &want, 1, &at);
+        if (request.body_length > 0)
+            wrong = json_pick(request.body, request.body_length, 0, &want, 1,
+                              &at);
+        wrong = wrong < 0 || request.wrong;
+    } else {
+        json_pick(in->event, in->event_length, 0, &want, 1, &at);
+    }
+    if (token.type != 0 && !json_string(&token, name, sizeof name))
+        wrong = 1;
+    if (wrong && !http)
+        return lambda_fail(out, "Function.InvalidEvent", "name: a short text");
+    if (http)
+        http_status(out, wrong ? 400 : 200);
+    http_header(out, "Content-Type", "text/plain; charset=utf-8");
+    http_format(&out->text, wrong ? "name must be a short text\n" : "Hello %s\n",
+                name);
+    return 0;
+}
