@@ -54,10 +54,9 @@ poll|setsockopt|socket|writev"
         includes "$1" 'json\.h'
         symbols "$1" json_ "$memory"
         ;;
-    handler.c) symbols "$1" handler_ "$memory|$clock|(http|json)_.*" ;;
+    handler.c) symbols "$1" handler_ "$memory|$clock|(http|json|lambda)_.*" ;;
     bootstrap.c)
-        # Four functions of http.h are about the invocation, which it holds.
-        symbols "$1" 'main$|lambda_(field|fail|option|time_left_ms|quote|cookie|read_request|json_reason)$' "$memory|$clock|\
+        symbols "$1" 'main$|lambda_' "$memory|$clock|\
 $kernel|_exit|openat|write|(get|set|unset)env|(http|json|handler)_.*"
         ;;
     *.h) includes "$1" '' ;;
