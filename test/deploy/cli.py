@@ -1,6 +1,7 @@
 """Debian's AWS CLI, loaded once for the hundreds of calls of the tests.
 
-    cli.py SOCKET            waits for calls; each is a process of its own
+    cli.py SOCKET            waits for calls, each of which is a process of its
+                             own, until its standard input ends
     cli.py SOCKET ARGUMENTS  is as `aws ARGUMENTS`
 
 A call has the arguments, environment, directory and descriptors of its caller.
@@ -8,6 +9,7 @@ Only what Python has imported is shared.
 """
 import json
 import os
+import select
 import socket
 import sys
 
@@ -21,7 +23,7 @@ def serve(path):
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(path)
         listener.listen(64)
-        while True:
+        while 0 not in select.select([listener, 0], [], [])[0]:
             call, _ = listener.accept()
             if os.fork() == 0:
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)

@@ -80,19 +80,19 @@ call() {
 }
 
 # change CODES ARGUMENTS...: as call, but what passes is waited for: another
-# change of the function, a new role that Lambda may not assume yet, a policy
-# that was detached a moment ago.
+# change of the function, a role that is too new for Lambda or for IAM itself, a
+# policy that was detached a moment ago.
 change() {
     accepted=$1 tries=0
     shift
-    until call "$accepted ResourceConflictException \
+    until call "$accepted ResourceConflictException NoSuchEntity \
 InvalidParameterValueException DeleteConflict" "$@"; do
         case " $accepted " in *" $code "*) return 1 ;; esac
         limit=60
         case $code,$error in
         InvalidParameterValueException,*'cannot be assumed'*) ;;
         InvalidParameterValueException,*) limit=0 ;;
-        DeleteConflict,*) limit=5 ;;
+        DeleteConflict,* | NoSuchEntity,*) limit=5 ;;
         esac
         tries=$((tries + 1))
         [ $tries -le $limit ] || fail "aws $1 $2: $error"
@@ -134,10 +134,6 @@ MemorySize, StateReason, LastUpdateStatusReason]"; do
 # After a change: waits for its end.
 settle() {
     look || [ -n "$DRY_RUN" ] || fail "the function $FUNCTION has gone"
-    [ -n "$DRY_RUN" ] && return
-    case $state,$update in
-    Failed,* | *,Failed) fail "$FUNCTION is $state, $update: $reason" ;;
-    esac
 }
 
 look_url() {
@@ -157,7 +153,7 @@ look_policy() {
 }
 
 # public ACTION: the ids of the statements by which everybody with the URL may
-# do it: `*` is allowed to, and no key of AWS's own (aws:SourceArn) narrows that.
+# do it: `*` is allowed to, and no key such as aws:SourceArn narrows that.
 public() {
     printf '%s\n' "$policy" | awk -v action="\"Action\":\"$1\"" '{
         n = split($0, statement, /[{]"Sid":"/)
@@ -201,22 +197,22 @@ ask() {
 # under this name is taken as it is.
 put_role() {
     if ! look_role; then
-        call EntityAlreadyExists iam create-role --role-name "$role_name" \
+        if call EntityAlreadyExists iam create-role --role-name "$role_name" \
             --assume-role-policy-document "$TRUST" \
             --description 'Made by make deploy of rawstream' \
-            --tags "Key=$TAG,Value=$FUNCTION" \
-            --query Role.Arn
-        did "role $role_name: created"
-        tagged=1
-        look_role
-        [ -z "$DRY_RUN" ] || role=$DRY_ROLE tagged=1
+            --tags "Key=$TAG,Value=$FUNCTION" --query Role.Arn; then
+            role=${out:-$DRY_ROLE} tagged=1
+            did "role $role_name: created"
+        else
+            look_role
+        fi
     fi
     [ -n "$tagged" ] || return 0
     partition=${role#arn:}
-    call '' iam list-attached-role-policies --role-name "$role_name" \
-        --query 'AttachedPolicies[].PolicyArn' &&
+    call NoSuchEntity iam list-attached-role-policies \
+        --role-name "$role_name" --query 'AttachedPolicies[].PolicyArn' &&
         case $out in *"$LOGS"*) return ;; esac
-    call '' iam attach-role-policy --role-name "$role_name" \
+    change '' iam attach-role-policy --role-name "$role_name" \
         --policy-arn "arn:${partition%%:*}:$LOGS"
     did "role $role_name: may write logs"
 }
@@ -251,6 +247,9 @@ put_function() {
         did "function $FUNCTION: configuration updated"
         settle
         ;;
+    esac
+    case $state,$update in
+    Failed,* | *,Failed) fail "$FUNCTION is $state, $update: $reason" ;;
     esac
 }
 

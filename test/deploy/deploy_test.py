@@ -272,6 +272,18 @@ def test_what_differs():
           ['UpdateFunctionCode', 'UpdateFunctionConfiguration'])
 
 
+def test_failed_change():
+    place = Place(new=0)
+    place.good('deploy', *DEPLOY)
+    place.account.update = 'Failed'
+    for name, *settings in [('a change that fails', 'TIMEOUT=60'),
+                            ('... is told again', 'TIMEOUT=60')]:
+        seen = place.run(*DEPLOY, *settings)
+        equal(name, (seen.returncode, seen.stderr.splitlines()[-1]),
+              (1, 'make deploy: rawstream is Active, Failed: '
+                  'The image is gone.'))
+
+
 def test_auth():
     place = Place()
     seen = place.good('AWS_IAM', 'deploy', 'AUTH=AWS_IAM')
@@ -811,14 +823,15 @@ def run_test(test):
 def main():
     only = sys.argv[2:]
     server = subprocess.Popen(['/usr/bin/python3', os.path.join(HERE, 'cli.py'),
-                               SOCKET])
+                               SOCKET], stdin=subprocess.PIPE)
     while not os.path.exists(SOCKET) and server.poll() is None:
         time.sleep(0.1)
     tests = [t for name, t in globals().items() if name.startswith('test_')
              and (not only or name[5:] in only)]
     if not only or 'cuts' in only:
         tests += all_cuts()
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+    with concurrent.futures.ThreadPoolExecutor(
+            os.cpu_count() + 2) as pool:
         list(pool.map(run_test, tests))
     server.kill()
     table(endpoints)

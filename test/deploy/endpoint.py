@@ -236,6 +236,7 @@ class Account:
     def __init__(self, pending=2, new=2):
         self.pending, self.new = pending, new
         self.roles, self.functions, self.groups = {}, {}, set()
+        self.update = 'Successful'  # how a change ends
         self.url = 'https://{}.lambda-url.{}.on.aws/'
 
     def state(self):
@@ -285,7 +286,8 @@ class Account:
                 'CodeSha256': base64.b64encode(digest).decode(),
                 'State': 'Pending' if busy and created else 'Active',
                 'LastUpdateStatus': 'InProgress' if busy and not created
-                else 'Successful',
+                else self.update,
+                'LastUpdateStatusReason': 'The image is gone.',
                 # What a function may hold and nobody should see.
                 'Environment': {'Variables': {'KEY': 'canary-environment'}}}
 
