@@ -109,7 +109,7 @@ look() {
     while call ResourceNotFoundException lambda get-function-configuration \
         --function-name "$FUNCTION" --query "[State, LastUpdateStatus, \
 PackageType, Runtime, Role, CodeSha256, Architectures[0], Handler, Timeout, \
-MemorySize, StateReason, LastUpdateStatusReason]"; do
+MemorySize, StateReason || LastUpdateStatusReason]"; do
         set -- $out
         state=$1 update=$2 kind=$3,$4 role=$5 code_sha=$6 architecture=$7
         settings="$4 $8 $9 ${10}"
