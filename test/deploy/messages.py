@@ -5,7 +5,8 @@
 Every message that the runtime and its word streamer can print stands in the
 second column of the table "What the runtime says", and nothing else does. A
 message is a string literal of the product in which two words follow each other,
-or an error type; usage texts, heads of HTTP and assembly are none.
+or that says why, or an error type; usage texts, heads of HTTP and assembly are
+none.
 """
 import os
 import re
@@ -28,16 +29,16 @@ TOKEN = re.compile(r'''
 
 
 def literals(text):
-    """The string literals with their lines; neighbours are one."""
-    joined, start = '', 0
+    """The string literals with their places; neighbours are one."""
+    joined, start = '', None
     for token in TOKEN.finditer(text):
         if token['string']:
-            start = start or text.count('\n', 0, token.start()) + 1
+            start = token.start() if start is None else start
             joined += token['string'][1:-1]
         elif not token['space'] and not token[0].startswith(('/*', '//')):
             if joined:
                 yield start, joined
-            joined, start = '', 0
+            joined, start = '', None
 
 
 def messages():
@@ -46,13 +47,15 @@ def messages():
     for name in SOURCES:
         with open(os.path.join(TOP, name)) as file:
             text = file.read()
-        for line, literal in literals(text):
+        for start, literal in literals(text):
+            line = text.count('\n', 0, start) + 1
+            why = text[:start].rstrip().endswith('why =')
             for part in re.split(r'\\0|\\n', literal):
                 part = part.replace('\\"', '"').replace('%%', '%')
                 part = re.sub(r'%[-0-9.*]*(?:l|ll|z)?[a-z]', '…', part)
                 words = re.search(r'[A-Za-z…]+[:,]? [a-zA-Z0-9…]+', part)
                 kind = re.fullmatch(r'(Function|Runtime)\.[A-Z]\w+', part)
-                if (words or kind) and not any(
+                if (words or kind or why) and not any(
                         re.search(p, part) for p in NO_MESSAGE):
                     found.setdefault(part.strip(' :'), f'{name}:{line}')
     return found
