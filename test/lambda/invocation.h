@@ -61,6 +61,7 @@ struct invocation {
     uint64_t bytes, chunks;
     bool begun, answered, throttled;
     bool wants_tail, told_start;
+    bool is_async;   /* accepted, and nobody waits for it */
     struct buf tail; /* of its log */
     char version[129];
     long memory_mb;

@@ -37,6 +37,12 @@ static const char help[] =
     "                        the invocation, with its limit.\n"
     "  --concurrency N       sandboxes at most (1), started on demand;\n"
     "                        further requests wait for one\n"
+    "  --max-waiting N       how many requests wait for a sandbox (10000); "
+    "more\n"
+    "                        are refused with 429\n"
+    "  --retry-pause SECONDS an InvocationType Event that fails is tried "
+    "again\n"
+    "                        after this pause (60), and after twice that\n"
     "  --max-concurrency N   as on Lambda Managed Instances: each sandbox has "
     "up\n"
     "                        to N invocations at once, one for each time that\n"
@@ -113,6 +119,8 @@ static struct settings settings = {
     .timeout_ns = 30 * NS_PER_S,
     .init_timeout_ns = 10 * NS_PER_S,
     .concurrency = 1,
+    .max_waiting = 10000,
+    .retry_ns = 60 * NS_PER_S,
     .memory_mb = 128,
 };
 static bool api_given, mode_given;
@@ -255,6 +263,22 @@ static void refuse_reserved(const char *value)
             refuse((char *)format.data, names[i][0]);
         }
     }
+}
+
+static void set_max_waiting(const char *value)
+{
+    long n;
+
+    if (!parse_number(value, 10000, &n)) {
+        refuse("--max-waiting must be a number up to 10000, not \"%s\"", value);
+        return;
+    }
+    settings.max_waiting = (unsigned)n;
+}
+
+static void set_retry_pause(const char *value)
+{
+    settings.retry_ns = read_seconds("--retry-pause", value);
 }
 
 static void set_max_concurrency(const char *value)
@@ -472,6 +496,8 @@ static const struct option {
     {"--timeout", set_timeout, VALUE},
     {"--init-timeout", set_init_timeout, VALUE},
     {"--concurrency", set_concurrency, VALUE},
+    {"--max-waiting", set_max_waiting, VALUE},
+    {"--retry-pause", set_retry_pause, VALUE},
     {"--max-concurrency", set_max_concurrency, VALUE},
     {"--function-name", set_function_name, VALUE},
     {"--allow-host", set_allow_host, VALUE},

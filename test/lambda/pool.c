@@ -21,6 +21,7 @@ static const struct settings *settings;
 static struct sandbox *pool;
 static struct invocation *queue, **queue_end = &queue;
 static size_t queue_size, queue_bytes;
+static size_t queue_sync; /* of them, those whose callers wait */
 static struct watch look_again;
 
 /* The one used last is the most likely to be in the caches; the others get
@@ -94,6 +95,7 @@ static void unlink_invocation(struct invocation *i)
     i->link = NULL;
     i->next = NULL;
     queue_size--;
+    queue_sync -= i->is_async ? 0 : 1;
     queue_bytes -= buf_size(&i->event);
 }
 
@@ -109,6 +111,17 @@ void pool_dispatch(void)
     }
 }
 
+/* A process that is about to end makes room for another. */
+static size_t ending(void)
+{
+    size_t count = 0;
+
+    for (unsigned n = 0; n < settings->concurrency; n++) {
+        count += pool[n].condemned && pool[n].pid != 0;
+    }
+    return count;
+}
+
 bool pool_submit(struct invocation *i)
 {
     size_t size = buf_size(&i->event);
@@ -121,7 +134,13 @@ bool pool_submit(struct invocation *i)
     queue_end = &i->next;
     queue_size++;
     queue_bytes += size;
+    queue_sync += i->is_async ? 0 : 1;
     pool_dispatch();
+    if (!i->is_async && i->link != NULL &&
+        queue_sync > settings->max_waiting + ending()) {
+        unlink_invocation(i);
+        return false;
+    }
     return true;
 }
 

@@ -1,6 +1,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include "service.h"
 
+#include "async.h"
 #include "json.h"
 #include "pool.h"
 #include "text.h"
@@ -386,6 +387,9 @@ static void start_invoke(struct client *c)
     }
     c->caller.ops = choose_ops(c);
     i = client_invocation(c, !async);
+    if (async) {
+        async_adopt(i, c->settings->retry_ns);
+    }
     i->wants_tail = !async && c->caller.ops->finished != NULL;
     if (fields_get(&c->conn.reader.head.fields, "x-amz-tenant-id", &tenant) &&
         tenant.size > 0) {

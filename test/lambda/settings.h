@@ -18,6 +18,8 @@ struct settings {
     int64_t timeout_ns; /* of an invocation; 0: none, as is that below */
     int64_t init_timeout_ns;
     unsigned concurrency;
+    unsigned max_waiting;
+    int64_t retry_ns; /* before an event is tried again */
     unsigned
         max_concurrency; /* invocations of one sandbox; 0: one, on demand */
     bool throttle;

@@ -229,7 +229,8 @@ static void test_wire(void)
         " > part ~ chunk data, RFC 9112 §7.1\n",
         " > \\r\\n ~ end of the chunk, RFC 9112 §7.1\n",
         " > 0\\r\\n ~ last chunk, RFC 9112 §7.1\n",
-        (" > " TYPE_T ": Function.Oh\\r\\n ~ trailer, RFC 9112 §7.1.2; Lambda: ~\n"),
+        (" > " TYPE_T
+         ": Function.Oh\\r\\n ~ trailer, RFC 9112 §7.1.2; Lambda: ~\n"),
         " > \\r\\n ~ end of the chunked body, RFC 9112 §7.1\n",
         " < HTTP/1.1 202 Accepted\\r\\n ~",
         " < {\"status\":\"OK\"}\\n ~",

@@ -104,8 +104,92 @@ static void test_bytes(void)
     stop(&l);
 }
 
+static void test_max_waiting(void)
+{
+    static const char request[] = "GET /words HTTP/1.1\r\nHost: h\r\n\r\n";
+    struct stream first, waiting;
+    struct lambda l;
+    struct message m;
+
+    start(&l, "good", PORTS, "--env", "GATE", "--max-waiting", "1", END);
+    if (!is_up(&l)) {
+        return;
+    }
+    stream_open(&waiting, "127.0.0.1", l.port);
+    (void)stream_send(&waiting, TEXT(request));
+    (void)read_message(&waiting, &m, false, PATIENCE_MS);
+    message_free(&m);
+    occupy(&l, &first);
+    /* On a connection that is known it arrives before the next one does. */
+    (void)stream_send(&waiting, TEXT(request));
+    get(&l, &m, "/pid");
+    check("more than may wait",
+          m.status == 429 &&
+              is_like(m.body.data, "{\"Reason\":\"Concurrent~\",~}"),
+          m.body.data);
+    message_free(&m);
+    post(&l, &m, INVOKE, "", TEXT("{}"));
+    check("the service's error",
+          is_like(m.body.data, "{\"Type\":\"User\",\"message\":\"~\","
+                               "\"Reason\":\"~\"}") &&
+              is_like(m.head.data, "~ErrorType: TooManyRequestsException~"),
+          m.body.data);
+    message_free(&m);
+    open_gate();
+    (void)read_message(&first, &m, false, PATIENCE_MS);
+    message_free(&m);
+    (void)read_message(&waiting, &m, false, PATIENCE_MS);
+    check("the one that waited", m.status == 200, m.head.data);
+    message_free(&m);
+    stream_close(&first);
+    stream_close(&waiting);
+    stop(&l);
+    start(&l, "good", PORTS, "--max-waiting", "0", END);
+    if (is_up(&l)) {
+        expect(&l, "none waits: one runs", "/words", 200, "~", "one two three");
+        stop(&l);
+    }
+}
+
+static void test_retries(void)
+{
+    static const char event[] = "X-Amz-Invocation-Type: Event\r\n";
+    struct lambda l;
+    struct bytes id = {0};
+    struct message m;
+    int64_t began;
+
+    start(&l, "good", PORTS, "--retry-pause", "0.2", END);
+    if (!is_up(&l)) {
+        return;
+    }
+    began = now_ms();
+    post(&l, &m, INVOKE, event, TEXT("{\"do\":\"error\"}"));
+    check("an event is accepted",
+          m.status == 202 && field(&m, "x-amzn-requestid") != NULL,
+          m.head.data);
+    append_format(&id, "START RequestId: %s ", field(&m, "x-amzn-requestid"));
+    message_free(&m);
+    check("an event that fails is given up", logs(&l, " after 3 attempts"),
+          l.log.data);
+    check("after two pauses", now_ms() - began >= 600, "");
+    check("it was tried three times, under one id",
+          count_of(l.log.data, "START ") == 3 &&
+              count_of(l.log.data, id.data) == 3,
+          l.log.data);
+    release(&id);
+    post(&l, &m, INVOKE, event, TEXT("{\"do\":\"words\"}"));
+    message_free(&m);
+    check("one that succeeds is not tried again",
+          logs(&l, "Chunks: 3\n") && count_of(l.log.data, "START ") == 4,
+          l.log.data);
+    stop(&l);
+}
+
 void test_queue(void)
 {
     test_leaving();
     test_bytes();
+    test_max_waiting();
+    test_retries();
 }
