@@ -114,7 +114,7 @@ $(B)/lambda: $(LAMBDA)
 
 run: export INVOKED := $(EVENT)
 run: $(PRODUCT) $(B)/lambda
-	@$(call RUN,$(B)/lambda) --invoke "$$INVOKED" -- $(call RUN,$(PRODUCT))
+	@exec $(call RUN,$(B)/lambda) --invoke "$$INVOKED" -- $(call RUN,$(PRODUCT))
 
 serve: $(PRODUCT) $(B)/lambda
 	@exec $(call RUN,$(B)/lambda) --port $(PORT) --runtime-api 127.0.0.1:0 \

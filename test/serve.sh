@@ -12,24 +12,28 @@ rm -rf $dir && mkdir -p $dir
 export MAKEFLAGS=
 mkfifo $dir/words
 
-# first COMMAND...: the first word of its output comes, while the second is a
-# quarter of an hour away.
+# first COMMAND...: the first word of its output comes, while the second is 25 s
+# away, which is less than the time-out.
 first() {
     "$@" >$dir/words 2>/dev/null &
     running=$!
-    { read -r start && read -r word; } <$dir/words
-    kill $running
+    {
+        read -r start && read -r word
+        kill $running
+        rest=$(cat)
+    } <$dir/words
     wait $running
-    case $word in
-    *'"data":"Hello"'*) ;;
-    *) echo "$start $word" && false ;;
+    case $word$rest in
+    *'"data":"Hello"'*'}') ;;
+    *) echo "$start $word $rest" && false ;;
     esac
+    [ -z "$rest" ]
 }
 
 make -s run EVENT='{"delay":0}' >$dir/run 2>$dir/run.err
 ok 'make run: ten lines' [ "$(wc -l <$dir/run)" -eq 10 ]
 ok 'make run: a report' grep -q '^REPORT' $dir/run.err
-ok 'make run: a word at a time' first make -s run EVENT='{"delay":900}'
+ok 'make run: a word at a time' first make -s run EVENT='{"delay":25}'
 
 make -s serve PORT=0 2>$dir/err &
 serving=$!
@@ -52,7 +56,7 @@ ok 'a busy port: which' [ "${message#*"$port"}" != "$message" ]
 
 
 # Last: a function whose client has left runs on.
-ok 'JSON: a word at a time' first curl -sN -d '{"delay":900}' $url
+ok 'JSON: a word at a time' first curl -sN -d '{"delay":25}' $url
 kill $serving
 wait
 finish

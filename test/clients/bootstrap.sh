@@ -1,6 +1,6 @@
 #!/bin/sh
 # A runtime of a shell and curl (7.84 or newer) alone: it answers every event
-# with five lines, one each half second, and then with the event itself.
+# with five lines, PAUSE seconds apart, and then with the event itself.
 api=http://$AWS_LAMBDA_RUNTIME_API/2018-06-01/runtime/invocation
 newline='
 '
@@ -8,7 +8,7 @@ newline='
 lines() {
     for n in 1 2 3 4 5; do
         echo "line $n"
-        sleep 0.5
+        sleep "${PAUSE:-0.1}"
     done
     printf '%s' "$event"
 }

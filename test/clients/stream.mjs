@@ -18,7 +18,7 @@ export const handler = awslambda.streamifyResponse(async (event, out) => {
         out.setContentType('text/plain');
     for (let n = 1; n <= 5; n++) {
         out.write(`line ${n}\n`);
-        await sleep(400);
+        await sleep(1000 * (process.env.PAUSE ?? 0.1));
         if (n === 3 && fail === 'middle')
             throw new RangeError('in mid-stream');
     }
