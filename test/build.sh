@@ -115,7 +115,7 @@ echo '{"delay":0,"sentence":"from a file"}' >$dir/event.json
 ok 'EVENT=@FILE' contains "$(in_copy make run EVENT=@event.json)" '"data":"file"'
 
 # What is compiled again.
-cp test/handlers/trace.c $dir/mine.c
+cp test/wire/trace.c $dir/mine.c
 echo '#include "mine.h"' >>$dir/mine.c
 touch $dir/mine.h
 ok 'a C library' builds HOSTED=1 HANDLER=mine.c
@@ -196,7 +196,7 @@ else
 fi
 
 # A program that runs is replaced, not written to.
-ok 'to be run' works HANDLER=test/handlers/trace.c HOSTED=1
+ok 'to be run' works HANDLER=test/wire/trace.c HOSTED=1
 mkfifo $dir/fifo
 $dir/build/hosted/bootstrap --event $dir/fifo >/dev/null 2>&1 &
 ok 'replaced while it runs' builds HANDLER=test/hello.c HOSTED=1

@@ -1,6 +1,6 @@
 #!/bin/sh
 # The runtime as somebody runs it by hand: by-hand.sh BOOTSTRAP PUPPET [EMULATOR]
-# PUPPET is a bootstrap with the handler test/handlers/puppet.c.
+# PUPPET is a bootstrap with the handler test/wire/puppet.c.
 bootstrap=$1
 puppet=$2
 emulator=$3

@@ -21,13 +21,13 @@ native = $(1:%.c=$(B)/native/%.o)
 CORE_SOURCES = bootstrap.c http.c json.c
 
 # Handlers for tests: NAME.plain as the product is made, NAME.checked.
-TEST_HANDLERS = test/hello.c $(wildcard test/handlers/*.c)
+TEST_HANDLERS = test/hello.c $(wildcard test/wire/*.c)
 $(foreach h,$(filter-out $(HANDLERS),$(TEST_HANDLERS)),$(eval $(call handler,$(h))))
 
 $(A)/test/hello.plain: $(call object,test/hello.c) $(CORE)
 	$(call link,$^)
 
-$(A)/test/%.plain: $(A)/handler/test/handlers/%.c.o $(CORE)
+$(A)/test/%.plain: $(A)/handler/test/wire/%.c.o $(CORE)
 	$(call link,$^)
 
 $(P)/test/hello.checked: $(call checked,test/hello.c $(CORE_SOURCES))
@@ -36,7 +36,7 @@ $(P)/test/hello.checked: $(call checked,test/hello.c $(CORE_SOURCES))
 $(P)/test/bootstrap.checked: $(call checked,$(HANDLERS) $(CORE_SOURCES)) $(A)/sources
 	$(call link_with,$(CHECKED) $(LDFLAGS))
 
-$(P)/test/%.checked: $(P)/checked/test/handlers/%.o $(call checked,$(CORE_SOURCES))
+$(P)/test/%.checked: $(P)/checked/test/wire/%.o $(call checked,$(CORE_SOURCES))
 	$(call link_with,$(CHECKED) $(LDFLAGS))
 
 $(P)/test/json_test: $(call checked,test/json_test.c test/json_reference.c json.c)
