@@ -183,7 +183,8 @@ def read_query(model, body):
                     for i in range(count)]
         return from_text(model, name, form[prefix])
 
-    members = shapes[model['operations'][operation]['input']['shape']]['members']
+    name = model['operations'][operation]['input']['shape']
+    members = shapes[name]['members']
     parameters = {}
     for key in {f.split('.')[0] for f in form}:
         parameters[key] = value(members[key]['shape'], key) \
@@ -527,10 +528,11 @@ class Handler(BaseHTTPRequestHandler):
 
     def refuse(self, service, refused):
         if service == 'iam':
-            return self.answer(refused.status, '<ErrorResponse><Error>' + to_xml(
-                {'Type': 'Sender', 'Code': refused.code,
-                 'Message': refused.message}) +
-                '</Error><RequestId>1</RequestId></ErrorResponse>', 'text/xml')
+            error = to_xml({'Type': 'Sender', 'Code': refused.code,
+                            'Message': refused.message})
+            return self.answer(refused.status, f'<ErrorResponse><Error>{error}'
+                               '</Error><RequestId>1</RequestId>'
+                               '</ErrorResponse>', 'text/xml')
         return self.answer(refused.status, json.dumps(
             {'__type': refused.code, 'message': refused.message}),
             x_amzn_ErrorType=refused.code)

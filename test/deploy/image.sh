@@ -28,13 +28,16 @@ member() { $buildah inspect --type image --format "{{$2}}" "$1"; }
 
 build -t rawstream $dir/context >$dir/build 2>&1
 ok 'the image is built' [ $? -eq 0 ]
-ok 'its entry point' [ "$(member rawstream .OCIv1.Config.Entrypoint)" = '[/bootstrap]' ]
+ok 'its entry point' [ "$(member rawstream .OCIv1.Config.Entrypoint)" = \
+    '[/bootstrap]' ]
 container=$($buildah from --pull-never rawstream)
-ok 'one file in it' [ "$(cd "$($buildah mount "$container")" && find . -type f)" = ./bootstrap ]
-ok 'its mode' [ -x "$($buildah mount "$container")/bootstrap" ]
+root=$($buildah mount "$container")
+ok 'one file in it' [ "$(cd "$root" && find . -type f)" = ./bootstrap ]
+ok 'its mode' [ -x "$root/bootstrap" ]
 
 run="$buildah run --isolation chroot"
-$run "$container" -- /bootstrap --delay 0 --format text >$dir/text 2>$dir/text.err
+$run "$container" -- /bootstrap --delay 0 --format text \
+    >$dir/text 2>$dir/text.err
 if grep -qi 'not permitted\|permission denied' $dir/text.err; then
     skip "running the image: $(tail -n 1 $dir/text.err)"
     finish
@@ -50,7 +53,8 @@ exec $run --env AWS_LAMBDA_RUNTIME_API="\$AWS_LAMBDA_RUNTIME_API" \
     $container -- /bootstrap
 END
 chmod +x $dir/start
-build/lambda --invoke '{"delay":0,"format":"text"}' -- $dir/start >$dir/invoked 2>$dir/invoked.err
+build/lambda --invoke '{"delay":0,"format":"text"}' -- $dir/start \
+    >$dir/invoked 2>$dir/invoked.err
 ok 'under the local Lambda' [ "$(cat $dir/invoked)" = "$sentence" ]
 
 build -t other --platform linux/arm64 $dir/context >$dir/build.arm64 2>&1

@@ -24,8 +24,8 @@ ok 'the processor of this machine' has $here
 dry deploy ZIP=$dir/none.zip
 ok 'no zip is made in a dry run' has fileb://$dir/none.zip
 
-dry deploy FUNCTION=words ARCH=arm64 REGION=eu-west-1 PROFILE=work AUTH=AWS_IAM \
-    TIMEOUT=60 MEMORY=256 ROLE=arn:aws:iam::123456789012:role/mine
+dry deploy FUNCTION=words ARCH=arm64 REGION=eu-west-1 PROFILE=work \
+    AUTH=AWS_IAM TIMEOUT=60 MEMORY=256 ROLE=arn:aws:iam::123456789012:role/mine
 for word in words arm64 eu-west-1 work AWS_IAM 60 256 \
     arn:aws:iam::123456789012:role/mine fileb://build/arm64/function.zip; do
     ok "a setting: $word" has "$word"

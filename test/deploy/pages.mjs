@@ -1,5 +1,5 @@
 /* The pages and the program of README.md as they stand there: in Chromium, from
- * another port than the function's, and with AWS's SDK. The function runs in the
+ * another port than the function's, and with AWS's SDK. The function is in the
  * local Lambda.
  *     pages.mjs [CHROMIUM]
  * Run from the top of the tree; test.sh has installed the packages. */

@@ -164,8 +164,9 @@ function sam_build() {
             !['.git', 'build', 'bootstrap'].includes(path.relative(top, f))});
 
         const make = spawnSync('make', [`build-${name}`], {
-            cwd: path.join(dir, 'tree'), encoding: 'utf8', env: {
-                ...env, ARTIFACTS_DIR: artifacts, ...arch ? {ARCH: arch} : {}}});
+            cwd: path.join(dir, 'tree'), encoding: 'utf8',
+            env: {...env, ARTIFACTS_DIR: artifacts,
+                  ...arch ? {ARCH: arch} : {}}});
 
         if (arch && make.status !== 0) {
             skip(`SAM for arm64: ${make.stderr.trim().split('\n').at(-1)}`);

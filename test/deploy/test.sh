@@ -37,7 +37,7 @@ if ! have python3; then
 elif [ ! -x /usr/bin/aws ] || [ ! -d $models ]; then
     set -- "$@" "$(skip "deploy.sh: no awscli of Debian's here")"
 else
-    set -- "$@" "python3 test/deploy/deploy_test.py $zip"
+    set -- "$@" "python3 -B test/deploy/deploy_test.py $zip"
 fi
 if have python3; then
     set -- "$@" 'python3 test/deploy/messages.py'
