@@ -153,28 +153,24 @@ static size_t percent_decode(char *text, size_t length)
 /* The path is decoded here and nowhere else. A Function URL and API Gateway
  * REST give it percent-encoded. (HTTP APIs are reported to decode it already,
  * but they cannot stream.) */
-static void take_path(struct lambda_request *r, const struct json_token *path)
+char *lambda_path(const struct lambda_request *r, char *out, size_t size)
 {
     size_t length;
 
-    if (absent(path))
-        return;
-    if (path->type != JSON_STRING) {
-        note_wrong(r, "path must be a string");
-        return;
-    }
-    length = percent_decode(path->text, json_decode(path, path->text));
-    if (memchr(path->text, '\0', length))
-        note_wrong(r, "path must not have a NUL");
-    path->text[length] = '\0'; /* at the string's last quote at the latest */
-    r->path = path->text;
+    if (!json_string(&r->path, out, size))
+        return NULL;
+    length = percent_decode(out, strlen(out));
+    out[length] = '\0';
+    return strlen(out) == length ? out : NULL;
 }
 
 static void take_body(struct lambda_request *r, const struct json_token *body,
                       int base64)
 {
+    static char empty[1];
     int64_t length;
 
+    r->body = empty;
     if (absent(body))
         return;
     if (body->type != JSON_STRING) {
@@ -192,58 +188,64 @@ static void take_body(struct lambda_request *r, const struct json_token *body,
     r->body_length = (size_t)length;
 }
 
-/* What has to be decoded before it is put into a struct lambda_request. */
-struct parts {
-    struct json_token method;
-    struct json_token path;
-    struct json_token body;
-    struct json_token base64;
+/* What is picked from the event, in the order of the paths below. Of method
+ * and path the first is that of payload 1.0, the second that of 2.0. */
+enum {
+    CONTEXT,
+    METHOD_1,
+    METHOD_2,
+    PATH_1,
+    PATH_2,
+    QUERY,
+    HEADERS,
+    COOKIES,
+    BODY,
+    BASE64,
+    PARTS
 };
 
-static int pick_parts(struct lambda_request *r, struct parts *p,
-                      const struct invocation *in, size_t *at)
+static int pick_parts(struct json_token *parts, const struct invocation *in,
+                      size_t *at)
 {
-    const struct json_want wants[] = {
-        {"requestContext", &r->context},
-        {"httpMethod", &p->method}, /* payload 1.0 */
-        {"requestContext.http.method", &p->method},
-        {"path", &p->path}, /* payload 1.0 */
-        {"rawPath", &p->path},
-        {"queryStringParameters", &r->query},
-        {"headers", &r->headers},
-        {"cookies", &r->cookies},
-        {"body", &p->body},
-        {"isBase64Encoded", &p->base64}};
+    static const char paths[PARTS][32] = {
+        "requestContext", "httpMethod", "requestContext.http.method",
+        "path",           "rawPath",    "queryStringParameters",
+        "headers",        "cookies",    "body",
+        "isBase64Encoded"};
+    struct json_want wants[PARTS];
 
-    return json_pick(in->event, in->event_length, 0, wants,
-                     (int)(sizeof wants / sizeof *wants), at);
+    for (int i = 0; i < PARTS; i++)
+        wants[i] = (struct json_want){paths[i], parts + i};
+    return json_pick(in->event, in->event_length, 0, wants, PARTS, at);
 }
 
 int lambda_read_request(struct lambda_request *r, const struct invocation *in,
                         struct http_stream *out)
 {
-    static char empty[1];
-    struct parts p = {0};
+    struct json_token parts[PARTS];
     char bytes[80];
     struct http_text reason = http_text_in(bytes, sizeof bytes);
     size_t at;
     int rc;
 
-    *r = (struct lambda_request){.path = empty, .body = empty};
-    rc = pick_parts(r, &p, in, &at);
+    memset(parts, 0, sizeof parts);
+    rc = pick_parts(parts, in, &at);
     if (rc < 0) {
         lambda_json_reason(&reason, "event", rc, at);
         return lambda_fail(out, "Function.InvalidEvent", bytes);
     }
-    if (r->context.type != JSON_OBJECT)
+    if (parts[CONTEXT].type != JSON_OBJECT)
         return 0;
-    if (!absent(&p.method) &&
-        !json_string(&p.method, r->method, sizeof r->method))
-        note_wrong(r, "method must be a string of at most 15 bytes");
+    memset(r, 0, sizeof *r);
+    r->method = parts[absent(parts + METHOD_2) ? METHOD_1 : METHOD_2];
+    r->path = parts[absent(parts + PATH_2) ? PATH_1 : PATH_2];
+    r->context = parts[CONTEXT];
+    r->query = parts[QUERY];
+    r->headers = parts[HEADERS];
+    r->cookies = parts[COOKIES];
     check_object(r, &r->query, "queryStringParameters must be an object");
     check_object(r, &r->headers, "headers must be an object");
-    take_path(r, &p.path);
-    take_body(r, &p.body, p.base64.type == JSON_TRUE);
+    take_body(r, parts + BODY, parts[BASE64].type == JSON_TRUE);
     return 1;
 }
 

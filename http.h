@@ -84,8 +84,8 @@ int handler_invoke(const struct invocation *in, struct http_stream *out);
  * 2.0), or of API Gateway REST (payload 1.0). Tokens are as json_pick() gives
  * them, and `query` and `headers` are there to be picked from. */
 struct lambda_request {
-    char method[16];           /* "GET"; "" when the event has none */
-    const char *path;          /* percent-decoded, without the query */
+    struct json_token method;  /* json_equal(&request.method, "GET") */
+    struct json_token path;    /* as it came: see lambda_path() */
     struct json_token query;   /* an object; values are decoded already, of a
                                   name given twice: 2.0 joins them with commas,
                                   1.0 gives the last */
@@ -100,10 +100,15 @@ struct lambda_request {
 /* Reads the event. 1: it is an HTTP request, and `request` is filled. 0: it is
  * a direct invocation, an object without a requestContext; nothing of it was
  * changed. < 0: it is not a JSON object; lambda_fail() has been called, and
- * the handler should return this. Path and body are decoded where they stand
- * in the event, which ends its life as JSON; what `request` points to stays. */
+ * the handler should return this. The body is decoded where it stands in the
+ * event, which ends its life as JSON; what `request` points to stays. */
 int lambda_read_request(struct lambda_request *request,
                         const struct invocation *in, struct http_stream *out);
+
+/* Copies the path, percent-decoded, without the query; gives `out`. NULL, and
+ * `out` is of no use, when there is none, or it does not fit in `size` bytes
+ * with its NUL, or has a NUL (%00) inside. */
+char *lambda_path(const struct lambda_request *request, char *out, size_t size);
 
 /* Finds a cookie of the request: 1, or 0 when there is none. `value` is for
  * json_string() and json_equal(). */
