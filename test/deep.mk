@@ -60,7 +60,7 @@ build/bench/work: $(call object,test/bench/work.c) $(CORE)
 build/bench/floor: $(A)/core/test/bench/floor.o
 	$(call link,$<)
 
-build/bench/bench: $(call native,test/bench/bench.c)
+build/bench/bench: $(call native,test/bench/bench.c test/bench/texts.c)
 	$(call link_with,$(LINK_NATIVE))
 
 ifdef HOSTED

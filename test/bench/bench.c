@@ -7,12 +7,15 @@
  * or WORK, the same with the handler work.c) and FLOOR (floor.c) on one core
  * and itself, polling busily, on another, where there are two; has them do the
  * same work in turn; and prints a table in Markdown: medians, and the median of
- * the ratios pair by pair. Floor sends the heads, and as many and as large
- * chunks, as the product sent for the same event: they are learned from its
- * first answer. Ratios are times (less is better) but for rows in MiB/s. A
- * target that is missed is no error; a client that does not do its work is.
+ * the ratios pair by pair, which what else runs here disturbs least. Floor
+ * sends the heads, and as many and as large chunks, as the product sent for the
+ * same event: they are learned from its first answer. Ratios are times (less is
+ * better) but for rows in MiB/s. A target that is missed is no error, and no
+ * time is: a client that does not do its work is.
  */
 #define _GNU_SOURCE
+#include "texts.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
@@ -62,10 +65,12 @@ struct client {
     int fd;
     int traced;
     long calls; /* but clocks and sleeps, which are the handler's */
-    int64_t moved_ns;
+    long clocks;
+    int64_t moved_ns; /* it sent, received, or made a call that is traced */
+    int64_t cpu_ns;   /* what it had used when it was last looked at */
 };
 
-/* Values of product and floor, pair by pair. */
+/* Values of the product, and of what it is compared with, pair by pair. */
 struct pairs {
     double product[ROUNDS_MAX];
     double floor[ROUNDS_MAX];
@@ -96,8 +101,8 @@ static struct {
 } bench;
 
 static struct client product;
-/* Floors: of all work, and of ten messages beside a larger piece. */
-static struct client bare, bare_ten;
+/* Floors: of all work, and of what is measured in turn with it. */
+static struct client bare, bare_too;
 
 /*
  * Clients
@@ -127,7 +132,7 @@ static _Noreturn void die(const struct client *c, const char *what)
     fprintf(stderr, "bench: %s: %s\n", c ? c->argv[0] : "bench", what);
     stop(&product);
     stop(&bare);
-    stop(&bare_ten);
+    stop(&bare_too);
     printf("%d passed, 1 failed\n", bench.done);
     exit(1);
 }
@@ -144,42 +149,64 @@ static void follow(struct client *c)
         if (WSTOPSIG(status) == (SIGTRAP | 0x80) &&
             ptrace(PTRACE_GET_SYSCALL_INFO, c->pid, (void *)sizeof info,
                    &info) > 0 &&
-            info.op == PTRACE_SYSCALL_INFO_ENTRY)
+            info.op == PTRACE_SYSCALL_INFO_ENTRY) {
             c->calls += info.entry.nr != SYS_clock_gettime &&
                         info.entry.nr != SYS_nanosleep;
+            c->clocks += info.entry.nr == SYS_clock_gettime;
+        }
         c->moved_ns = now_ns();
         ptrace(PTRACE_SYSCALL, c->pid, NULL, NULL);
     }
 }
 
-/* Between two looks at a socket. */
-static void meanwhile(struct client *c, int64_t since)
+/* What a client has used of its core. */
+static int64_t cpu_of(const struct client *c)
 {
-    if (c->traced)
-        follow(c);
+    struct timespec t = {0, 0};
+    clockid_t clock;
+
+    if (clock_getcpuclockid(c->pid, &clock) == 0)
+        clock_gettime(clock, &t);
+    return t.tv_sec * SECOND_NS + t.tv_nsec;
+}
+
+/* Between two looks at a socket. However slow a client is, it must move: bytes,
+ * or at least its CPU clock. */
+static void meanwhile(struct client *c)
+{
+    int64_t idle_ns = now_ns() - c->moved_ns, cpu_ns;
+
     if (!bench.pinned)
         sched_yield();
-    if (now_ns() - since > SECOND_NS && waitpid(c->pid, NULL, WNOHANG) > 0) {
+    if (c->traced) {
+        follow(c);
+    } else if (idle_ns > SECOND_NS && waitpid(c->pid, NULL, WNOHANG) > 0) {
         c->pid = 0;
         die(c, "ended");
     }
-    if (now_ns() - since > PATIENCE_NS)
-        die(c, "does nothing");
+    if (idle_ns > PATIENCE_NS) {
+        cpu_ns = cpu_of(c);
+        if (cpu_ns == c->cpu_ns)
+            die(c, "does nothing");
+        c->cpu_ns = cpu_ns;
+        c->moved_ns = now_ns();
+    }
 }
 
 static void send_all(struct client *c, const struct message *m)
 {
-    int64_t since = now_ns();
-
+    c->moved_ns = now_ns();
     for (size_t at = 0; at < m->length;) {
         ssize_t n = send(c->fd, m->bytes + at, m->length - at, MSG_NOSIGNAL);
 
-        if (n > 0)
+        if (n > 0) {
             at += (size_t)n;
-        else if (errno == EAGAIN)
-            meanwhile(c, since);
-        else
+            c->moved_ns = now_ns();
+        } else if (errno == EAGAIN) {
+            meanwhile(c);
+        } else {
             die(c, "closed while it was sent an event");
+        }
     }
 }
 
@@ -246,8 +273,9 @@ static int take(struct answer *a, const char *p, size_t n)
 static void receive(struct client *c, struct answer *a)
 {
     static char bytes[256 << 10];
-    int64_t since = now_ns(), *arrived = a->arrived;
+    int64_t *arrived = a->arrived;
 
+    c->moved_ns = now_ns();
     memset(a, 0, sizeof *a);
     a->arrived = arrived;
     a->size = -1; /* the head is not whole yet */
@@ -259,9 +287,9 @@ static void receive(struct client *c, struct answer *a)
         if (n > 0 && take(a, bytes, (size_t)n))
             return;
         if (n < 0)
-            meanwhile(c, since);
+            meanwhile(c);
         else
-            since = now_ns();
+            c->moved_ns = now_ns();
     }
 }
 
@@ -328,10 +356,10 @@ static int64_t start(struct client *c)
 
     c->calls = 0;
     c->fd = -1;
-    exec_ns = launch(c);
+    exec_ns = c->moved_ns = launch(c);
     while ((c->fd = accept4(bench.listener, NULL, NULL,
                             SOCK_NONBLOCK | SOCK_CLOEXEC)) < 0)
-        meanwhile(c, exec_ns);
+        meanwhile(c);
     receive_next(c);
     ready_ns = now_ns();
     setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
@@ -504,19 +532,6 @@ static struct message large_event(size_t chunk_size)
     return event_of(body, chunk_size);
 }
 
-/* An array of that size, each element with the comma before it. */
-static struct message array_event(const char *element, size_t size)
-{
-    struct message body;
-    FILE *f = compose(&body);
-
-    fprintf(f, "[%s", element + 1);
-    fill(f, element, size - strlen(element) - 1);
-    fprintf(f, "]");
-    fclose(f);
-    return event_of(body, 0);
-}
-
 /*
  * The table
  */
@@ -564,7 +579,7 @@ static void print_row(const char *what, const char *unit, double ours,
     if (ratio != 0)
         snprintf(text, sizeof text, "%.2f", ratio);
     if (bench.done++ == 0)
-        printf("| work | product | floor | ratio | target | |\n"
+        printf("| work | product | beside it | ratio | target | |\n"
                "| --- | ---: | ---: | ---: | --- | --- |\n");
     printf("| %s | %.*f %s | %.*f %s | %s | %s | %s |\n", what, digits, ours,
            unit, digits, floors, unit, text, target,
@@ -605,20 +620,13 @@ static void run(struct client *c, const struct message *event, int times,
                 double *ns, double *cpu)
 {
     struct answer a = {.arrived = NULL};
-    struct timespec before, after;
     double each[1000];
-    clockid_t clock;
+    int64_t before = cpu_of(c);
 
-    if (clock_getcpuclockid(c->pid, &clock) != 0)
-        die(c, "has no CPU clock");
-    clock_gettime(clock, &before);
     for (int i = 0; i < times; i++)
         each[i] = (double)invoke(c, event, &a);
-    clock_gettime(clock, &after);
     *ns = quantile(each, times, 0.5);
-    *cpu = ((double)(after.tv_sec - before.tv_sec) * 1e9 +
-            (double)(after.tv_nsec - before.tv_nsec)) /
-           times;
+    *cpu = (double)(cpu_of(c) - before) / times;
 }
 
 /* Product and a floor in turn. */
@@ -670,7 +678,7 @@ static double count(struct client *c, const struct message *event,
     (void)start(c);
     settle(c);
     *first = (double)c->calls;
-    c->calls = 0;
+    c->calls = c->clocks = 0;
     for (int i = 0; i < 3; i++)
         (void)invoke(c, event, &a);
     settle(c);
@@ -730,9 +738,9 @@ static void stream(void)
     struct message much = chunks_event(1002, 80, 0);
     struct work ten, many;
 
-    meet(option.work, &bare_ten, &little, 0, 0);
+    meet(option.work, &bare_too, &little, 0, 0);
     meet(option.work, &bare, &much, 0, 0);
-    ten = measure(&bare_ten, &little, rounds(60, 10), 50);
+    ten = measure(&bare_too, &little, rounds(60, 10), 50);
     many = measure(&bare, &much, rounds(60, 10), 5);
     row("10 messages of 80 bytes", "us", &ten.time, 1e3, 0);
     row("1,002 messages", "us", &many.time, 1e3, 0);
@@ -741,46 +749,97 @@ static void stream(void)
     row("each message more", "us", &many.time, 1e3, 1.15);
     row("each message more: CPU", "us", &many.cpu, 1e3, 1.15);
     count_row("1,002 messages: system calls", &much);
-    stop(&bare_ten);
+    stop(&bare_too);
     free(little.bytes);
     free(much.bytes);
 }
 
-/* The word streamer without pauses. Floor makes the two readings of the clock
- * that a word costs: when it is due, and its time stamp. */
+/* How often the product reads the clock for a word: so often does a floor. */
+static int clocks_of_word(const struct message *event, long words_in_it)
+{
+    double first;
+
+    if (!bench.traceable)
+        return 1;
+    (void)count(&product, event, &first);
+    return (int)((double)product.clocks / 3 / (double)words_in_it + 0.5);
+}
+
+static void word_row(const char *words, const char *what, int clocks,
+                     const struct pairs *p, double target)
+{
+    char name[100];
+
+    snprintf(name, sizeof name, "%s%s (floor reads the clock %s)", words, what,
+             clocks == 0   ? "never"
+             : clocks == 1 ? "once a word"
+                           : "twice a word");
+    row(name, "us", p, 1e3, target);
+}
+
+/* Is a word of a long sentence as cheap as one of a short sentence? For those
+ * who stream much. Both in turn, and without a floor. */
+static void word_of_longer(long more)
+{
+    struct message small = words_event("0", 1000);
+    struct message large = words_event("0", more);
+    struct pairs p = {.n = rounds(5, 2)};
+    char name[100];
+    double ns;
+
+    for (int i = 0; i < p.n; i++) {
+        run(&product, &small, 20, &ns, &p.floor[i]);
+        run(&product, &large, 1, &ns, &p.product[i]);
+        p.floor[i] /= 1000;
+        p.product[i] /= (double)more;
+    }
+    snprintf(name, sizeof name,
+             "CPU of a word in a sentence of %ld,000, beside one of 1,000",
+             more / 1000);
+    row(name, "us", &p, 1e3, 1.15);
+    free(small.bytes);
+    free(large.bytes);
+}
+
+/* The word streamer without pauses. What the product does for a word, beside
+ * what must be done (a message), is to find it, to write a line of JSON, and to
+ * read the clock: one floor reads it as often, another never. */
 static void words(void)
 {
     static const struct {
         long words;
-        const char *name, *cpu_name;
+        const char *name;
         int rounds, times;
-    } sizes[] = {
-        {1, "1 word", "1 word: CPU", 40, 200},
-        {1000, "1,000 words: each", "1,000 words: CPU of each", 40, 5},
-        {100000, "100,000 words: each", "100,000 words: CPU of each", 5, 1},
-        {1000000, "1,000,000 words: each", "1,000,000 words: CPU of each", 2,
-         1}};
-    struct pairs flat = {.n = 1};
+    } sizes[] = {{1, "1 word", 40, 200},
+                 {1000, "1,000 words, each", 40, 5},
+                 {100000, "100,000 words, each", 5, 1}};
 
-    for (int i = 0; i < rounds(4, 3); i++) {
+    struct message thousand = words_event("0", 1000);
+    int clocks;
+
+    meet(option.bootstrap, &bare, &thousand, 0, 0);
+    count_row("1,000 words: system calls but clocks", &thousand);
+    clocks = clocks_of_word(&thousand, 1000);
+    for (int i = 0; i < 3; i++) {
         struct message event = words_event("0", sizes[i].words);
+        int n = rounds(sizes[i].rounds, 2);
+        double by = (double)sizes[i].words;
         struct work w;
 
-        meet(option.bootstrap, &bare, &event, 2, 0);
-        w = measure(&bare, &event, rounds(sizes[i].rounds, 2), sizes[i].times);
-        share(&w.time, NULL, (double)sizes[i].words);
-        share(&w.cpu, NULL, (double)sizes[i].words);
-        row(sizes[i].name, "us", &w.time, 1e3, 0);
-        row(sizes[i].cpu_name, "us", &w.cpu, 1e3, 0);
-        flat.product[0] = quantile(w.cpu.product, w.cpu.n, 0.5);
-        if (sizes[i].words == 1000) {
-            flat.floor[0] = flat.product[0];
-            count_row("1,000 words: system calls but clocks", &event);
-        }
+        meet(option.bootstrap, &bare, &event, 0, 0);
+        w = measure(&bare, &event, n, sizes[i].times);
+        share(&w.cpu, NULL, by);
+        word_row(sizes[i].name, ": CPU", 0, &w.cpu, i == 0 ? 0 : 1.1);
+        meet(option.bootstrap, &bare, &event, clocks, 0);
+        w = measure(&bare, &event, n, sizes[i].times);
+        share(&w.time, NULL, by);
+        share(&w.cpu, NULL, by);
+        word_row(sizes[i].name, "", clocks, &w.time, 0);
+        word_row(sizes[i].name, ": CPU", clocks, &w.cpu, 0);
         free(event.bytes);
     }
-    row("product: CPU of a word of the most, and of 1,000", "us", &flat, 1e3,
-        1.15);
+    free(thousand.bytes);
+    word_of_longer(option.quick ? 100000 : 1000000);
 }
 
 static void bulk(void)
@@ -813,65 +872,108 @@ static void large_events(void)
     }
 }
 
-/* How fast the tokenizer reads an array of such elements, and by its side a
- * loop that adds up the bytes: both inside the process. */
-static struct pairs read_array(const char *element, size_t size)
+/*
+ * The tokenizer, and by its side, in the same process and in turn, a chain of
+ * multiplications over the same bytes
+ */
+
+/* For work.c: how to read a text, which is written next. */
+static FILE *compose_reading(struct message *body, const char *how)
 {
-    struct message event = array_event(element, size);
+    FILE *f = compose(body);
+
+    fprintf(f, "%s ", how);
+    return f;
+}
+
+/* The event with a text that was composed; its size in MiB. */
+static struct message reading_event(struct message *body, FILE *f, double *mib)
+{
+    fclose(f);
+    *mib = (double)body->length / MIB;
+    return event_of(*body, 0);
+}
+
+/* Reads it once; gives the speed, and that of the multiplications. */
+static void read_once(const struct message *event, double mib, double *ours,
+                      double *chain)
+{
     struct answer a = {.arrived = NULL};
-    struct pairs p = {.n = rounds(15, 3)};
+    char *end;
 
-    choose(&product, option.work);
-    (void)start(&product);
-    for (int i = 0; i < p.n; i++) {
-        char *end;
-
-        (void)invoke(&product, &event, &a);
-        p.product[i] = strtod(a.text, &end);
-        p.floor[i] = strtod(end, NULL);
-        if (!(p.product[i] > 0 && p.floor[i] > 0))
-            die(&product, "did not read the event");
+    if (product.pid == 0) {
+        choose(&product, option.work);
+        (void)start(&product);
     }
-    to_speed(&p, (double)size / MIB);
+    (void)invoke(&product, event, &a);
+    *ours = mib / strtod(a.text, &end) * 1e9;
+    *chain = mib / strtod(end, NULL) * 1e9;
+    if (!(*ours > 0 && *chain > 0 && *ours < 1e9 && *chain < 1e9))
+        die(&product, "did not read the event");
+}
+
+static void read_row(const char *name, struct message *body, FILE *f,
+                     double target)
+{
+    struct pairs p = {.n = rounds(15, 3)};
+    double mib;
+    struct message event = reading_event(body, f, &mib);
+
+    for (int i = 0; i < p.n; i++)
+        read_once(&event, mib, &p.product[i], &p.floor[i]);
+    row(name, "MiB/s", &p, 1, target);
     free(event.bytes);
-    return p;
+}
+
+static void read_url_event(const char *name, const char *how, int kilobytes,
+                           double target)
+{
+    struct message body;
+    FILE *f = compose_reading(&body, how);
+
+    text_url_event(f, kilobytes);
+    read_row(name, &body, f, target);
+}
+
+/* Is a text that is six times as long read as fast? Both in turn. */
+static void read_longer(void)
+{
+    struct message body, events[2];
+    struct pairs p = {.n = rounds(15, 3)};
+    double mib[2], chain;
+
+    for (int i = 0; i < 2; i++) {
+        FILE *f = compose_reading(&body, "tokens");
+
+        text_array(f, ",[]", i == 0 ? MIB : 6 * MIB);
+        events[i] = reading_event(&body, f, &mib[i]);
+    }
+    for (int i = 0; i < p.n; i++) {
+        read_once(&events[0], mib[0], &p.floor[i], &chain);
+        read_once(&events[1], mib[1], &p.product[i], &chain);
+    }
+    row("[],[],... of 6 MiB, beside 1 MiB", "MiB/s", &p, 1, -0.8);
+    free(events[0].bytes);
+    free(events[1].bytes);
 }
 
 static void tokens(void)
 {
-    static const struct {
-        const char *name;
-        const char *element;
-        double least;
-    } kinds[] = {
-        {"tokenizer, strings",
-         ",\"The quick brown fox jumps over the lazy dog, and nothing in this "
-         "sentence has to be escaped. It is as long as a record of a log.\"",
-         1},
-        {"tokenizer, escapes and UTF-8",
-         ",\"Zwei \\\"W\xc3\xb6rter\\\"\\n\xe2\x82\xac \xe6\xbc\xa2\xe5\xad\x97"
-         "\"",
-         0},
-        {"tokenizer, numbers", ",-1234.5678e-9", 0},
-        {"tokenizer, white space",
-         ",\n                                                              1",
-         0},
-        {"tokenizer, [],[],...", ",[]", 0.2}};
-    struct pairs p = {.n = 0};
-    double most, smaller = 0;
+    char name[64];
 
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
-        p = read_array(kinds[i].element, 6 * MIB);
-        row(kinds[i].name, "MiB/s", &p, 1, -kinds[i].least);
+    for (size_t i = 0; i < text_kind_count; i++) {
+        struct message body;
+        FILE *f = compose_reading(&body, "tokens");
+
+        text_array(f, text_kinds[i].element, MIB);
+        snprintf(name, sizeof name, "tokenizer: %s", text_kinds[i].name);
+        read_row(name, &body, f, -0.2);
     }
-    most = quantile(p.product, p.n, 0.5);
-    for (size_t mib = 4; mib > 0; mib /= 2) {
-        p = read_array(kinds[4].element, mib * MIB);
-        if (smaller < quantile(p.product, p.n, 0.5))
-            smaller = quantile(p.product, p.n, 0.5);
-    }
-    print_row("product: [],[],... of 6 MiB, and best of 1, 2, 4", "MiB/s", most,
-              smaller, most / smaller, ">= 0.80", most >= 0.8 * smaller);
+    read_url_event("tokenizer: URL event of 1 KB", "tokens", 1, 0);
+    read_url_event("tokenizer: URL event of 2 KB", "tokens", 2, -1.4);
+    read_url_event("tokenizer: URL event of 4 KB", "tokens", 4, 0);
+    read_url_event("json_pick() of 7 members: URL event of 2 KB", "pick", 2, 0);
+    read_longer();
 }
 
 /* Resident memory in KiB. */
