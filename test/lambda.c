@@ -75,7 +75,7 @@ static bool read_event(const char *text)
 
 static void on_stop_signal(int number)
 {
-    loop_stop(128 + number);
+    pool_stop(128 + number);
 }
 
 /* Descriptors 0 to 2 that are closed would become sockets, and log lines

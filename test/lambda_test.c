@@ -17,19 +17,13 @@ static const struct {
     const char *name;
     void (*run)(void);
 } suites[] = {
-    {"wire", test_wire_files},
-    {"command", test_command},
-    {"life", test_life},
-    {"name", test_one_name},
-    {"queue", test_queue},
-    {"log", test_log},
-    {"payload", test_payload},
-    {"bind", test_bind},
-    {"given", test_given},
-    {"reload", test_reload},
-    {"buffered", test_buffered},
-    {"cors", test_cors},
-    {"concurrent", test_concurrent},
+    {"wire", test_wire_files},     {"command", test_command},
+    {"life", test_life},           {"name", test_one_name},
+    {"queue", test_queue},         {"log", test_log},
+    {"extension", test_extension}, {"payload", test_payload},
+    {"bind", test_bind},           {"given", test_given},
+    {"reload", test_reload},       {"buffered", test_buffered},
+    {"cors", test_cors},           {"concurrent", test_concurrent},
     {"host", test_any_host},
 };
 
@@ -37,6 +31,11 @@ int main(int argc, char **argv)
 {
     static char path[4096];
 
+    const char *name = strrchr(argv[0], '/');
+
+    if (name != NULL && strncmp(name, "/lambda-extension-", 18) == 0) {
+        return be_extension(name + 1);
+    }
     if (argc == 3 && strcmp(argv[1], "--runtime") == 0) {
         return be_runtime(argv[2]);
     }

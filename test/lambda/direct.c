@@ -41,7 +41,7 @@ static void flush(void)
             buf_consume(&direct.out, (size_t)n);
         } else if (n < 0 && errno != EINTR && errno != EAGAIN) {
             log_line(LOG_NOTE, "standard output: %s", strerror(errno));
-            loop_stop(1);
+            pool_stop(1);
             return;
         }
     }
@@ -49,7 +49,7 @@ static void flush(void)
     if (buf_size(&direct.out) > 0) {
         loop_add(&direct.watch);
     } else if (direct.finished) {
-        loop_stop(direct.failed ? 1 : 0);
+        pool_stop(direct.failed ? 1 : 0);
     }
 }
 

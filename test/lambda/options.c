@@ -75,6 +75,11 @@ static const char help[] =
     "  --cors-credentials    function, whose own headers of this kind are\n"
     "                        replaced. Without the LISTs only simple requests\n"
     "                        pass.\n"
+    "  --extension PROGRAM   runs an extension beside the runtime, which uses "
+    "the\n"
+    "                        Extensions API; it may poll the Runtime API, "
+    "too,\n"
+    "                        as AWS's web adapter does. May be repeated.\n"
     "  --throttle            a streamed response's bandwidth as in Lambda:\n"
     "                        6 MiB at once, then 2 MiB a second\n"
     "  --wire[=FILE]         an annotated transcript of every byte of the\n"
@@ -459,6 +464,18 @@ static void set_invoke_mode(const char *value)
     }
 }
 
+static void set_extension(const char *value)
+{
+    if (settings.extension_count == EXTENSION_PROGRAMS_MAX) {
+        refuse("--extension %s: there are ten already", value);
+        return;
+    }
+    if (!program_find(&settings.extensions[settings.extension_count++], value,
+                      NULL)) {
+        exit(1);
+    }
+}
+
 static void set_throttle(const char *value)
 {
     (void)value;
@@ -507,6 +524,7 @@ static const struct option {
     {"--cors-methods", set_cors_methods, VALUE},
     {"--cors-headers", set_cors_headers, VALUE},
     {"--cors-credentials", set_cors_credentials, FLAG},
+    {"--extension", set_extension, VALUE},
     {"--throttle", set_throttle, FLAG},
     {"--wire", set_wire, EITHER},
     {"--env", set_env, VALUE},

@@ -1,6 +1,7 @@
 #define _DEFAULT_SOURCE
 #include "pool.h"
 
+#include "extension.h"
 #include "sandbox.h"
 #include "tree.h"
 
@@ -23,6 +24,8 @@ static struct invocation *queue, **queue_end = &queue;
 static size_t queue_size, queue_bytes;
 static size_t queue_sync; /* of them, those whose callers wait */
 static struct watch look_again;
+static bool stopping; /* as soon as all sandboxes have ended */
+static int stop_status;
 
 /* The one used last is the most likely to be in the caches; the others get
  * the chance to stay idle. Where one environment takes many invocations, a
@@ -99,9 +102,45 @@ static void unlink_invocation(struct invocation *i)
     queue_bytes -= buf_size(&i->event);
 }
 
+static bool all_off(void)
+{
+    for (unsigned n = 0; n < settings->concurrency; n++) {
+        if (pool[n].pid != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void pool_stop(int status)
+{
+    bool wait = false;
+
+    for (unsigned n = 0; n < settings->concurrency; n++) {
+        wait = wait || extensions_any(&pool[n]);
+    }
+    if (!wait || stopping) {
+        loop_stop(status);
+        return;
+    }
+    stopping = true;
+    stop_status = status;
+    for (unsigned n = 0; n < settings->concurrency; n++) {
+        sandbox_shut_down(&pool[n]);
+    }
+    pool_dispatch();
+}
+
 void pool_dispatch(void)
 {
     struct sandbox *box;
+
+    if (stopping) {
+        if (all_off()) {
+            loop_stop(stop_status);
+        }
+        return;
+    }
 
     while (queue != NULL && (box = pick()) != NULL) {
         struct invocation *i = queue;
@@ -190,6 +229,8 @@ static void on_child(int number)
         }
         if (box != NULL) {
             sandbox_exited(box, status, usage.ru_maxrss);
+        } else if ((box = extension_exited(info.si_pid, status)) != NULL) {
+            sandbox_extension_ended(box);
         }
     }
 }

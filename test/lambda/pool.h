@@ -14,6 +14,9 @@ bool pool_withdraw(struct invocation *i);
 void pool_dispatch(void);
 /* Of the first sandbox's Runtime API. */
 uint16_t pool_port(void);
+/* Ends the loop with that status: at once, or when the extensions have had
+ * their time. The second time it is at once. */
+void pool_stop(int status);
 /* Kills and reaps every process. */
 void pool_close(void);
 

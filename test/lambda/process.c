@@ -126,7 +126,7 @@ static char **environment(struct buf *text)
     return list;
 }
 
-static void child(const struct settings *settings, char **variables, int output,
+static void child(const struct process_plan *plan, char **variables, int output,
                   int fault)
 {
     static const int reset[] = {SIGPIPE, SIGINT, SIGTERM, SIGHUP, SIGCHLD};
@@ -151,8 +151,8 @@ static void child(const struct settings *settings, char **variables, int output,
     if (raised) {
         (void)setrlimit(RLIMIT_NOFILE, &descriptors);
     }
-    if (chdir(settings->program.folder) == 0) {
-        (void)execve(settings->program.path, settings->arguments, variables);
+    if (chdir(plan->program->folder) == 0) {
+        (void)execve(plan->program->path, plan->arguments, variables);
     }
 fail:
     error = errno;
@@ -194,8 +194,9 @@ static int await_exec(int fd, pid_t pid)
     return fault;
 }
 
-pid_t process_start(const struct settings *settings, uint16_t api_port,
-                    struct process_mark *mark, int *output)
+pid_t process_start(const struct settings *settings,
+                    const struct process_plan *plan, struct process_mark *mark,
+                    int *output)
 {
     struct buf text = {0};
     char **variables;
@@ -203,7 +204,7 @@ pid_t process_start(const struct settings *settings, uint16_t api_port,
     pid_t pid = -1;
     int error;
 
-    add_variables(&text, settings, api_port, mark);
+    add_variables(&text, settings, plan->api_port, mark);
     variables = environment(&text);
     if (open_pipe(out) == 0 && open_pipe(fault) == 0) {
         /* Only the copies that the child makes are inherited, and blocking
@@ -211,7 +212,7 @@ pid_t process_start(const struct settings *settings, uint16_t api_port,
         (void)fcntl(out[1], F_SETFL, 0);
         pid = fork();
         if (pid == 0) {
-            child(settings, variables, out[1], fault[1]);
+            child(plan, variables, out[1], fault[1]);
         }
     }
     error = errno;

@@ -15,10 +15,17 @@ struct process_mark {
     char text[128];
 };
 
-/* Starts the bootstrap in a process group of its own, with its output on a
+struct process_plan {
+    const struct program *program;
+    char *const *arguments;
+    uint16_t api_port;
+};
+
+/* Starts a program in a process group of its own, with its output on a
  * pipe. -1 and errno where it cannot be run. */
-pid_t process_start(const struct settings *settings, uint16_t api_port,
-                    struct process_mark *mark, int *output);
+pid_t process_start(const struct settings *settings,
+                    const struct process_plan *plan, struct process_mark *mark,
+                    int *output);
 /* The most memory a running process has had, in KiB; 0: unknown. */
 long process_memory(pid_t pid);
 /* "exit status 7", "signal: killed": the words of Lambda's messages. */

@@ -2,6 +2,7 @@
 #include "runtime_api.h"
 
 #include "conn.h"
+#include "extension.h"
 #include "log.h"
 #include "text.h"
 #include "wire.h"
@@ -29,6 +30,7 @@ enum job {
     JOB_RESPONSE,
     JOB_ERROR,
     JOB_INIT_ERROR,
+    JOB_EXTENSION,
     JOB_DISCARD /* answered before its body was read */
 };
 
@@ -72,20 +74,19 @@ static struct api_conn *of(struct conn *c)
     return CONTAINER(c, struct api_conn, conn);
 }
 
-/* Sends a reply. If the body of the request has not been read, the rest of it
- * is discarded; if that would be much, so is the connection. */
-static void reply(struct api_conn *a, int status, const char *type,
-                  struct slice body)
+/* Sends a reply with further fields, complete lines. If the body of the request
+ * has not been read, the rest of it is discarded; if that would be much, so is
+ * the connection. */
+static void reply_with(struct api_conn *a, int status, const char *fields,
+                       struct slice body)
 {
     struct conn *c = &a->conn;
     bool ended = c->reader.state == READING_DONE;
     bool last = c->reader.head.close ||
                 (!ended && c->reader.left > DISCARD_BYTES_MAX);
 
-    buf_format(&c->out, "HTTP/1.1 %d %s\r\n", status, status_reason(status));
-    if (type[0] != '\0') {
-        buf_format(&c->out, "Content-Type: %s\r\n", type);
-    }
+    buf_format(&c->out, "HTTP/1.1 %d %s\r\n%s", status, status_reason(status),
+               fields);
     add_date(&c->out);
     buf_format(&c->out, "Content-Length: %zu\r\n%s\r\n", body.size,
                last ? "Connection: close\r\n" : "");
@@ -101,6 +102,25 @@ static void reply(struct api_conn *a, int status, const char *type,
         conn_next_request(c);
     }
     conn_flush(c);
+}
+
+static void reply(struct api_conn *a, int status, const char *type,
+                  struct slice body)
+{
+    struct buf fields = {0};
+
+    buf_format(&fields, type[0] != '\0' ? "Content-Type: %s\r\n%c" : "%s%c",
+               type, 0);
+    reply_with(a, status, (char *)fields.data, body);
+    buf_free(&fields);
+}
+
+void api_answer(struct api_conn *a, int status, const char *fields,
+                struct slice body)
+{
+    a->conn.hold = false;
+    reply_with(a, status, fields, body);
+    conn_pump(&a->conn);
 }
 
 static void reply_json(struct api_conn *a, int status, const char *body)
@@ -277,6 +297,11 @@ static void on_head(struct conn *c)
 
     a->job = JOB_NONE;
     buf_clear(&a->body);
+    if (extension_path(path)) {
+        a->job = JOB_EXTENSION;
+        go_on(a);
+        return;
+    }
     if (path.size > 11 && memcmp(path.data, "/2018-06-01", 11) == 0) {
         path.data += 11;
         path.size -= 11;
@@ -360,6 +385,7 @@ static void on_data(struct conn *c, struct slice data)
         break;
     case JOB_ERROR:
     case JOB_INIT_ERROR:
+    case JOB_EXTENSION:
         /* What an error report has above the limit of any payload is lost. */
         if (data.size <= PAYLOAD_BYTES_MAX - buf_size(&a->body)) {
             buf_add_slice(&a->body, data);
@@ -479,6 +505,23 @@ static void on_next(struct api_conn *a)
     sandbox_next(a->box);
 }
 
+static void end_extension(struct api_conn *a)
+{
+    struct extension_reply r = {0};
+
+    /* It may wait; and its event may already be there. */
+    a->conn.hold = true;
+    extension_request(a->box, a, &a->conn.reader.head, buf_slice(&a->body), &r);
+    if (!r.waits) {
+        a->conn.hold = false;
+        buf_text(&r.fields, "Content-Type: application/json\r\n");
+        buf_byte(&r.fields, 0);
+        reply_with(a, r.status, (char *)r.fields.data, buf_slice(&r.body));
+    }
+    buf_free(&r.fields);
+    buf_free(&r.body);
+}
+
 static void on_end(struct conn *c)
 {
     struct api_conn *a = of(c);
@@ -496,6 +539,9 @@ static void on_end(struct conn *c)
     case JOB_ERROR:
     case JOB_INIT_ERROR:
         end_error(a);
+        break;
+    case JOB_EXTENSION:
+        end_extension(a);
         break;
     default:
         a->job = JOB_NONE;
@@ -586,7 +632,7 @@ static void on_pumped(struct conn *c)
  * must not stay for that reason. */
 static void on_lost(struct conn *c)
 {
-    if (of(c)->waiting) {
+    if (of(c)->waiting || of(c)->job == JOB_EXTENSION) {
         conn_close(c);
     }
 }
@@ -596,6 +642,7 @@ static void on_closed(struct conn *c)
     struct api_conn *a = of(c);
 
     truncate_upload(a);
+    extension_lost(a->box, a);
     *a->link = a->next;
     if (a->next != NULL) {
         a->next->link = a->link;
@@ -760,18 +807,21 @@ void api_drain(struct sandbox *box)
     }
 }
 
-void api_close(struct sandbox *box)
+void api_close(struct sandbox *box, bool all)
 {
-    for (struct api_conn *a = box->conns; a != NULL; a = a->next) {
+    if (box->listener.fd >= 0 && all) {
+        api_accept(box);
+    }
+    for (struct api_conn *a = box->conns, *next; a != NULL; a = next) {
+        bool of_runtime = a->waiting || a->invocation != NULL;
+
+        next = a->next;
         if (a->invocation != NULL) {
             a->invocation->upload = NULL;
             a->invocation = NULL;
         }
-    }
-    if (box->listener.fd >= 0) {
-        api_accept(box);
-    }
-    while (box->conns != NULL) {
-        conn_close(&box->conns->conn);
+        if (all || of_runtime) {
+            conn_close(&a->conn);
+        }
     }
 }

@@ -18,6 +18,10 @@ void api_resume(struct invocation *i);
 void api_abandon(struct invocation *i);
 /* Takes in all that a runtime has sent before it ended. */
 void api_drain(struct sandbox *box);
-void api_close(struct sandbox *box);
+/* All connections, or those that wait for an event or send a response. */
+void api_close(struct sandbox *box, bool all);
+/* Answers a request that had to wait; fields are complete lines. */
+void api_answer(struct api_conn *a, int status, const char *fields,
+                struct slice body);
 
 #endif

@@ -2,6 +2,7 @@
 #include "sandbox.h"
 
 #include "conn.h"
+#include "extension.h"
 #include "log.h"
 #include "pool.h"
 #include "runtime_api.h"
@@ -19,6 +20,10 @@
 #define INIT_ERROR_NS (NS_PER_S / 2)
 /* The deadline that a runtime is told where there is none: Lambda's latest. */
 #define NO_TIMEOUT_MS 900000
+/* What Lambda gives a sandbox with extensions to end, and one whose extensions
+ * are the runtime's own. */
+#define SHUTDOWN_NS          (2 * NS_PER_S)
+#define SHUTDOWN_INTERNAL_NS (NS_PER_S / 2)
 /* How often a runtime's memory is looked at. */
 #define MEMORY_NS (NS_PER_S / 10)
 /* A program that somebody has open for writing cannot be run yet. */
@@ -108,15 +113,22 @@ static void finish(struct invocation *i)
     invocation_finish(i, memory);
 }
 
-static void condemn(struct sandbox *box)
+/* Ends what runs. Where there are extensions they are told, and get time; a
+ * runtime that need not end at once gets it, too, as in Lambda. */
+static void condemn(struct sandbox *box, const char *reason)
 {
+    bool gently = extensions_any(box) && strcmp(reason, "spindown") == 0;
+    bool alive = extensions_alive(box);
+    int64_t time = alive ? SHUTDOWN_NS : SHUTDOWN_INTERNAL_NS;
+
     box->condemned = true;
     box->state = RUNTIME_OFF;
-    box->timer.due = 0;
+    box->timer.due = gently || alive ? now_ns() + time : 0;
     if (box->pid != 0 && !box->exited) {
-        (void)kill(-box->pid, SIGKILL);
+        (void)kill(-box->pid, gently ? SIGTERM : SIGKILL);
     }
-    api_close(box);
+    extensions_shutdown(box, reason, wall_ms() + time / NS_PER_MS);
+    api_close(box, !alive);
 }
 
 static void remember_late(struct sandbox *box, const struct invocation *i)
@@ -146,7 +158,7 @@ static void run_out(struct invocation *i)
                     (double)box->settings->timeout_ns / 1e9);
     finish(i);
     if (!several || box->state == RUNTIME_STARTED) {
-        condemn(box);
+        condemn(box, "timeout");
     } else {
         pool_dispatch();
     }
@@ -191,33 +203,51 @@ static void on_look_at_memory(struct watch *w)
                         "Runtime exited with error: signal: killed");
         finish(box->invocations);
     }
-    condemn(box);
+    condemn(box, "failure");
 }
 
-/* The process has ended, and so has all that it had sent. */
+static void fail_all(struct sandbox *box)
+{
+    while (box->invocations != NULL) {
+        fail_of_exit(box->invocations);
+        finish(box->invocations);
+    }
+}
+
+/* The process has ended, and so has all that it had sent. What is left are its
+ * extensions, perhaps. */
 static void settle(struct sandbox *box)
 {
-    api_close(box);
+    bool again = box->invocations != NULL && box->again && box->condemned;
+
+    api_close(box, false);
     output_close(&box->output);
-    if (box->invocations != NULL && box->again && box->condemned) {
-        box->exited = false;
-        begin(box);
-        return;
-    }
     if (box->invocations == NULL && box->state == RUNTIME_READY) {
         char how[64];
 
         process_describe(box->wait_status, how, sizeof how);
         log_line(LOG_NOTE, "an idle runtime ended: %s", how);
     }
-    while (box->invocations != NULL) {
-        fail_of_exit(box->invocations);
-        finish(box->invocations);
+    if (!again) {
+        fail_all(box);
     }
+    if (extensions_alive(box)) {
+        if (!box->condemned) {
+            condemn(box, "failure");
+        }
+        return;
+    }
+    api_close(box, true);
+    extensions_clear(box);
     box->exited = false;
+    box->timer.due = 0;
+    if (again) {
+        begin(box);
+        return;
+    }
     box->pid = 0;
     box->state = RUNTIME_OFF;
-    box->timer.due = 0;
+    box->condemned = false;
     pool_dispatch();
 }
 
@@ -235,7 +265,14 @@ static void on_timer(struct watch *w)
 {
     struct sandbox *box = CONTAINER(w, struct sandbox, timer);
 
-    if (box->exited) {
+    if (box->condemned && box->pid != 0) {
+        extensions_kill(box);
+        if (!box->exited) {
+            (void)kill(-box->pid, SIGKILL);
+        } else if (!extensions_alive(box)) {
+            settle(box);
+        }
+    } else if (box->exited) {
         settle(box);
     } else if (box->state == RUNTIME_OFF && box->pid == 0) {
         begin(box);
@@ -245,9 +282,9 @@ static void on_timer(struct watch *w)
                  "Status: timeout",
                  (double)(now_ns() - box->started) / 1e6);
         box->again = true;
-        condemn(box);
+        condemn(box, "timeout");
     } else if (box->state == RUNTIME_INIT_ERROR) {
-        condemn(box);
+        condemn(box, "failure");
     }
 }
 
@@ -291,6 +328,9 @@ static void run(struct invocation *i)
         invocation_start(i);
         box->epoch = i->started;
         wire_invocation_starts(box->number, i->id);
+        if (box->settings->max_concurrency == 0) {
+            extensions_invoke(box, i);
+        }
         api_deliver(i);
     }
 }
@@ -317,11 +357,21 @@ static bool start(struct sandbox *box)
     pid_t pid = -1;
 
     if (sandbox_listen(box)) {
+        struct process_plan plan = {&box->settings->program,
+                                    box->settings->arguments, box->port};
+
         (void)program_look(&box->stamp, &box->settings->program,
                            box->settings->arguments);
-        pid = process_start(box->settings, box->port, &box->mark, &output);
+        if (extensions_start(box)) {
+            pid = process_start(box->settings, &plan, &box->mark, &output);
+        }
     }
     if (pid < 0) {
+        int saved = errno;
+
+        extensions_kill(box);
+        extensions_clear(box);
+        errno = saved;
         return false;
     }
     box->pid = pid;
@@ -394,7 +444,14 @@ void sandbox_retire(struct sandbox *box)
 {
     log_line(LOG_NOTE, "%s has changed: the next event gets a new process",
              box->settings->arguments[0]);
-    condemn(box);
+    condemn(box, "spindown");
+}
+
+void sandbox_shut_down(struct sandbox *box)
+{
+    if (box->pid != 0 && !box->condemned) {
+        condemn(box, "spindown");
+    }
 }
 
 void sandbox_assign(struct sandbox *box, struct invocation *i)
@@ -443,10 +500,17 @@ static struct invocation *waiting(struct sandbox *box)
     return i;
 }
 
+/* An initialisation and an invocation are over when the runtime and all
+ * extensions have asked for the next event. */
 void sandbox_next(struct sandbox *box)
 {
     struct invocation *i = box->invocations;
+    bool ends = box->state == RUNTIME_STARTED ||
+                (i != NULL && i->phase == PHASE_SENT);
 
+    if (ends && box->settings->max_concurrency == 0 && !extensions_ready(box)) {
+        return;
+    }
     if (box->state == RUNTIME_STARTED) {
         if (!box->again) {
             box->init_ns = now_ns() - box->started;
@@ -468,6 +532,31 @@ void sandbox_next(struct sandbox *box)
         run(i);
     }
     pool_dispatch();
+}
+
+void sandbox_extension_asked(struct sandbox *box)
+{
+    const struct invocation *i = box->invocations;
+
+    if (api_is_polled(box) && (box->state == RUNTIME_STARTED ||
+                               (i != NULL && i->phase == PHASE_SENT))) {
+        sandbox_next(box);
+    }
+}
+
+void sandbox_extension_ended(struct sandbox *box)
+{
+    if (!box->condemned) {
+        while (box->invocations != NULL) {
+            invocation_fail(box->invocations, "Extension.Crash",
+                            "an extension ended");
+            finish(box->invocations);
+        }
+        condemn(box, "failure");
+    }
+    if (box->exited && !is_uploading(box)) {
+        settle(box);
+    }
 }
 
 void sandbox_init_error(struct sandbox *box, const struct failure *failure)

@@ -68,6 +68,8 @@ bool sandbox_is_stale(const struct sandbox *box,
                       const struct program_stamp *now);
 /* Ends its process, which has nothing to do. */
 void sandbox_retire(struct sandbox *box);
+/* Ends it because all ends; extensions get the time for it. */
+void sandbox_shut_down(struct sandbox *box);
 void sandbox_assign(struct sandbox *box, struct invocation *i);
 /* Its process has been reaped. */
 void sandbox_exited(struct sandbox *box, int wait_status, long memory);
@@ -77,6 +79,9 @@ struct invocation *sandbox_find(struct sandbox *box, struct slice id);
 bool sandbox_was_late(const struct sandbox *box, struct slice id);
 void sandbox_next(struct sandbox *box);
 void sandbox_init_error(struct sandbox *box, const struct failure *failure);
+/* An extension has asked for its next event; one has ended. */
+void sandbox_extension_asked(struct sandbox *box);
+void sandbox_extension_ended(struct sandbox *box);
 /* The response is over. */
 void sandbox_answered(struct invocation *i, const struct failure *failure);
 

@@ -4,7 +4,8 @@
 
 #include "program.h"
 
-#define SANDBOXES_MAX 1000u
+#define SANDBOXES_MAX          1000u
+#define EXTENSION_PROGRAMS_MAX 10
 
 /* Whose events the front makes of requests: a Function URL's, or API
  * Gateway's (REST API and HTTP API). */
@@ -34,6 +35,8 @@ struct settings {
     bool memory_given;      /* and so enforced */
     char *const *arguments; /* of the program, and its name first */
     struct program program;
+    struct program extensions[EXTENSION_PROGRAMS_MAX];
+    size_t extension_count;
     struct buf environment; /* NAME=VALUE, each with its NUL */
     const char *invoke;     /* the event of --invoke; NULL: serve */
     bool wire;

@@ -49,5 +49,6 @@ unsigned await_begun(struct stream *clients, unsigned count, unsigned wanted);
 
 /* The other half of this program: what lambda starts. */
 int be_runtime(const char *how);
+int be_extension(const char *name);
 
 #endif

@@ -880,6 +880,69 @@ static void become_workers(void)
     hang();
 }
 
+static void on_sigterm(int number)
+{
+    static const char text[] = "runtime: SIGTERM\n";
+
+    (void)number;
+    (void)!write(STDERR_FILENO, text, sizeof text - 1);
+    _exit(0);
+}
+
+#define EXTENSION "/2020-01-01/extension"
+#define NAMED     "Lambda-Extension-Name: mine\r\n"
+
+/* Registers an extension of the runtime's own, after what is wrong; a child
+ * waits for its event. */
+static void register_internal(struct runtime *r)
+{
+    static const struct {
+        const char *request, *fields, *body;
+    } calls[] = {
+        {"GET " EXTENSION "/event/next", "", ""},
+        {"POST " EXTENSION "/register", "", "{}"},
+        {"POST " EXTENSION "/register", NAMED, "{\"events\":[\"SHUTDOWN\"]}"},
+        {"POST " EXTENSION "/register", NAMED, "{\"events\":[\"INVOKE\"]}"},
+        {"POST " EXTENSION "/register", NAMED, "{\"events\":[\"INVOKE\"]}"},
+        {"GET " EXTENSION "/event/next",
+         "Lambda-Extension-Identifier: nobody\r\n", ""},
+        {"GET " EXTENSION "/elsewhere", "%s", ""},
+    };
+    struct bytes replies = {0};
+    char id[128] = "";
+    struct message m;
+
+    for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++) {
+        say(r, "%s HTTP/1.1\r\nHost: x\r\n%sContent-Length: %zu\r\n\r\n%s",
+            calls[i].request,
+            strcmp(calls[i].fields, "%s") == 0 ? id : calls[i].fields,
+            strlen(calls[i].body), calls[i].body);
+        (void)read_message(&r->api, &m, false, -1);
+        append_format(&replies, "%d ", m.status);
+        if (m.status == 200) {
+            (void)snprintf(id, sizeof id, "Lambda-Extension-Identifier: %s\r\n",
+                           field(&m, "lambda-extension-identifier"));
+        }
+        message_free(&m);
+    }
+    (void)fprintf(stderr, "replies: %s\n", replies.data);
+    release(&replies);
+    if (fork() != 0) {
+        return;
+    }
+    for (;;) {
+        reconnect(r);
+        say(r, "GET " EXTENSION "/event/next HTTP/1.1\r\nHost: x\r\n%s\r\n",
+            id);
+        if (!read_message(&r->api, &m, false, -1)) {
+            _exit(0);
+        }
+        (void)fprintf(stderr, "internal event: %s\n",
+                      strstr(m.body.data, "INVOKE") != NULL ? "INVOKE" : "?");
+        message_free(&m);
+    }
+}
+
 int be_runtime(const char *how)
 {
     const char *address = getenv("AWS_LAMBDA_RUNTIME_API");
@@ -892,7 +955,17 @@ int be_runtime(const char *how)
     if (strcmp(how, "workers") == 0) {
         become_workers();
     }
+    if (strcmp(how, "idle") == 0) {
+        hang();
+    }
+    if (strcmp(how, "polite") == 0 || strcmp(how, "internal") == 0) {
+        (void)signal(SIGTERM, on_sigterm);
+    }
     stream_open(&r.api, r.host, r.port);
+    if (strcmp(how, "internal") == 0) {
+        register_internal(&r);
+        reconnect(&r);
+    }
     start_badly(&r, how);
     for (;;) {
         say(&r, "GET " API "/invocation/next HTTP/1.1\r\nHost: x\r\n%s\r\n",

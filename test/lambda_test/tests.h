@@ -14,6 +14,7 @@ void test_command(void);
 void test_one_name(void);
 void test_queue(void);
 void test_log(void);
+void test_extension(void);
 void test_payload(void);
 void test_bind(void);
 void test_given(void);
