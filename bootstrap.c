@@ -249,10 +249,46 @@ int lambda_read_request(struct lambda_request *r, const struct invocation *in,
     return 1;
 }
 
+/* Values by their names */
+
+static int decode_value(const struct json_token *value, char *out, size_t size)
+{
+    if (absent(value))
+        return 0;
+    return json_string(value, out, size) ? 1 : HTTP_TOO_LONG;
+}
+
+static struct json_token pick_one(const struct json_token *object, int flags,
+                                  const char *name)
+{
+    struct json_token value = {0};
+    const struct json_want want = {name, &value};
+    size_t at;
+
+    (void)json_pick(object->text, object->length, flags, &want, 1, &at);
+    return value;
+}
+
+int lambda_query(const struct lambda_request *r, const char *name, char *out,
+                 size_t size)
+{
+    struct json_token value = pick_one(&r->query, 0, name);
+
+    return decode_value(&value, out, size);
+}
+
+int lambda_header(const struct lambda_request *r, const char *name, char *out,
+                  size_t size)
+{
+    struct json_token value = pick_one(&r->headers, JSON_ANY_CASE, name);
+
+    return decode_value(&value, out, size);
+}
+
 /* RFC 6265, section 4.2.1: cookie-pair *( ";" SP cookie-pair ). Looks through
  * a JSON string as it stands: no name and no separator is escaped there. */
-static int find_cookie(const struct json_token *list, const char *name,
-                       struct json_token *value)
+static struct json_token find_cookie(const struct json_token *list,
+                                     const char *name)
 {
     size_t length = strlen(name);
     char *p = list->text, *end = p + list->length, *pair;
@@ -264,31 +300,27 @@ static int find_cookie(const struct json_token *list, const char *name,
         if ((size_t)(p - pair) > length && pair[length] == '=' &&
             memcmp(pair, name, length) == 0) {
             pair += length + 1;
-            *value = (struct json_token){JSON_STRING, pair, (size_t)(p - pair)};
-            return 1;
+            return (struct json_token){JSON_STRING, pair, (size_t)(p - pair)};
         }
     }
-    return 0;
+    return (struct json_token){0};
 }
 
-int lambda_cookie(const struct lambda_request *r, const char *name,
-                  struct json_token *value)
+int lambda_cookie(const struct lambda_request *r, const char *name, char *out,
+                  size_t size)
 {
-    struct json_token list = {0};
-    struct json_want want = {"cookie", &list};
+    struct json_token list, value = {0};
     struct json_reader reader;
-    size_t at;
 
     if (r->cookies.type == JSON_ARRAY) { /* payload 2.0 */
         (void)json_array(&reader, r->cookies.text, r->cookies.length);
-        while (json_element(&reader, &list) > 0)
-            if (find_cookie(&list, name, value))
-                return 1;
-        return 0;
+        while (value.type == 0 && json_element(&reader, &list) > 0)
+            value = find_cookie(&list, name);
+    } else {
+        list = pick_one(&r->headers, JSON_ANY_CASE, "cookie");
+        value = find_cookie(&list, name);
     }
-    (void)json_pick(r->headers.text, r->headers.length, JSON_ANY_CASE, &want, 1,
-                    &at);
-    return find_cookie(&list, name, value);
+    return decode_value(&value, out, size);
 }
 
 /* Text and errors */

@@ -308,17 +308,12 @@ static int refuse(struct job *j, const char *error)
  * not to come again. */
 static int resume(struct job *j, const struct lambda_request *request)
 {
-    struct json_token header = {0};
-    const struct json_want want = {"last-event-id", &header};
-    const char *end = NULL, *word;
-    char text[24];
+    char text[24] = "";
+    const char *end, *word;
     int64_t id;
-    size_t at;
 
-    (void)json_pick(request->headers.text, request->headers.length,
-                    JSON_ANY_CASE, &want, 1, &at);
-    if (json_string(&header, text, sizeof text))
-        end = http_decimal(text, INT32_MAX, &id);
+    (void)lambda_header(request, "last-event-id", text, sizeof text);
+    end = http_decimal(text, INT32_MAX, &id);
     if (!end || *end != '\0')
         return 1; /* it connects for the first time, or is something else */
     while (j->sent < id && next_word(&j->rest, &word) > 0)
