@@ -1,6 +1,6 @@
 #!/bin/sh
 # A capture of --wire=FILE.pcapng as tshark reads it: two sandboxes, a large
-# event, a response in chunks, one that ends in trailers, and a time-out.
+# event, responses in chunks, and one that ends in trailers.
 cd "$(dirname "$0")/../.." || exit 1
 if ! command -v tshark >/dev/null; then
     echo 'skipped: captures: no tshark here'
@@ -33,7 +33,7 @@ count() { read_capture "$1" frame.number | wc -l | tr -d ' '; }
 
 : >"$dir/log"
 build/lambda "--wire=$dir/w.pcapng" --port 0 --runtime-api 127.0.0.1:0 \
-    --timeout 1 --concurrency 2 -- ./bootstrap 2>"$dir/log" &
+    --timeout 900 --concurrency 2 -- ./bootstrap 2>"$dir/log" &
 server=$!
 url='' progress=0
 while [ -z "$url" ] && [ $progress -lt 600 ]; do
@@ -49,7 +49,7 @@ other=$!
 curl -sS -o "$dir/2" -d '{"delay":0.1}' "$url/?format=text"
 wait $other
 curl -sS -o "$dir/3" -d @"$dir/large.json" "$stream"
-curl -sS -o "$dir/4" -d '{"delay":0.6}' "$stream"
+curl -sS -o "$dir/4" -d '{"delay":900}' "$stream"
 kill $server
 wait $server
 server=''
