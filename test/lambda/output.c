@@ -64,7 +64,7 @@ void output_close(struct output *o)
     loop_remove(&o->watch);
     close(o->watch.fd);
     o->watch.fd = -1;
-    buf_clear(&o->text);
+    buf_free(&o->text);
 }
 
 static void on_readable(struct watch *w, short revents)

@@ -275,5 +275,6 @@ void pool_close(void)
     tree_kill_all();
     for (unsigned n = 0; pool != NULL && n < settings->concurrency; n++) {
         output_close(&pool[n].output);
+        extensions_clear(&pool[n]);
     }
 }
