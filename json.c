@@ -423,33 +423,37 @@ void json_start(struct json_reader *r, char *text, size_t length)
 
 /* Whether a code is one of the 1,024 that begin with `first`: of the first
  * halves of surrogate pairs, 0xd800, or of the second, 0xdc00. */
-static int is_half(uint32_t code, uint32_t first)
+static int is_half(int code, int first)
 {
     return code >= first && code < first + 0x400;
 }
 
-/* Decodes the character at r->at into at most 4 bytes; gives their number. */
+/* Decodes the character at r->at into at most 4 bytes; gives their number. A
+ * backslash without an escape, which is in no token that was read, is itself.
+ */
 static size_t character(struct json_reader *r, char *out)
 {
-    char *behind;
-    uint32_t c, low;
+    char *from = r->at, *behind;
+    int code = JSON_INVALID, low;
 
-    if (*r->at != '\\') {
-        *out = *r->at++;
+    if (*from == '\\')
+        code = escape(r, from + 1);
+    if (code < 0) {
+        *out = *from;
+        r->at = from + 1;
         return 1;
     }
-    c = (uint32_t)escape(r, r->at + 1);
     behind = r->at;
-    if (is_half(c, 0xd800) && behind < r->end && *behind == '\\') {
-        low = (uint32_t)escape(r, behind + 1);
+    if (is_half(code, 0xd800) && behind < r->end && *behind == '\\') {
+        low = escape(r, behind + 1);
         if (is_half(low, 0xdc00))
-            c = 0x10000 + (c - 0xd800) * 0x400 + (low - 0xdc00);
+            code = 0x10000 + (code - 0xd800) * 0x400 + (low - 0xdc00);
         else
             r->at = behind;
     }
-    if (is_half(c, 0xd800) || is_half(c, 0xdc00))
-        c = 0xfffd;
-    return encode_utf8(out, c);
+    if (is_half(code, 0xd800) || is_half(code, 0xdc00))
+        code = 0xfffd;
+    return encode_utf8(out, (uint32_t)code);
 }
 
 size_t json_decode(const struct json_token *string, char *out)

@@ -815,6 +815,19 @@ static void test_string(void)
     t = token_of("a\\u0000b", 8);
     CHECK(!json_string(&t, out, sizeof out));
     CHECK_TEXT(out, "");
+    unit_case("text that no reader gave is decoded within its length");
+    {
+        static const char *const texts[] = {"\\", "\\x", "\\u", "\\u123",
+                                            "a\\u12g4\\"};
+
+        for (size_t i = 0; i < COUNT(texts); i++) {
+            t = token_of(texts[i], strlen(texts[i]));
+            CHECK(json_string(&t, out, sizeof out) == out);
+            CHECK_TEXT(out, texts[i]);
+            CHECK_INT(json_decode(&t, t.text), strlen(texts[i]));
+            CHECK_BYTES(t.text, t.length, texts[i], strlen(texts[i]));
+        }
+    }
     unit_case("a string larger than its room by far");
     t = token_of("\\ud83d\\ude00", 12);
     for (size_t size = 1; size < 5; size++) {
