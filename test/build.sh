@@ -109,7 +109,7 @@ ok 'CFLAGS of the environment' contains \
     "$(CFLAGS=-DX_Y in_copy make -n B=elsewhere)" ' -DX_Y '
 ok 'HOSTED=0 is none' works HOSTED=0
 event="{\"delay\":0,\"sentence\":\"\$a 'b\"}"
-ok 'EVENT' contains "$(in_copy make run EVENT="$event")" '"data":"$a"'
+ok 'EVENT' contains "$(in_copy make run EVENT="$event")" "\"data\":\"\$a\""
 ok 'EVENT of the environment' contains "$(EVENT=$event in_copy make run)" "\"'b\""
 echo '{"delay":0,"sentence":"from a file"}' >$dir/event.json
 ok 'EVENT=@FILE' contains "$(in_copy make run EVENT=@event.json)" '"data":"file"'
@@ -196,13 +196,13 @@ else
 fi
 
 # A program that runs is replaced, not written to.
-ok 'to be run' works HANDLER=test/wire/trace.c HOSTED=1
+ok 'to be run' works
 mkfifo $dir/fifo
-$dir/build/hosted/bootstrap --event $dir/fifo >/dev/null 2>&1 &
-ok 'replaced while it runs' builds HANDLER=test/hello.c HOSTED=1
+$dir/$bootstrap --event $dir/fifo --delay 0 >/dev/null 2>&1 &
+ok 'replaced while it runs' builds HANDLER=test/hello.c
 echo '{}' >$dir/fifo
 wait $!
-ok 'which it survives' [ $? -lt 126 ]
+ok 'which it survives' [ $? -eq 0 ]
 
 # Elsewhere, and in folders with a space.
 ok 'B=' works B=out/here HANDLER=test/hello.c

@@ -7,7 +7,7 @@
 # It needs Debian's
 #     zip unzip zlib1g-dev libcurl4-openssl-dev openssl musl-tools debootstrap
 # and to be root; what is not here is skipped.
-dir=build/portable
+dir=$PWD/build/portable
 . test/ok.sh
 unset HANDLER EVENT HOSTED ARCH B V FILES LDLIBS CC CFLAGS
 export MAKEFLAGS=
@@ -130,8 +130,16 @@ else
     skip 'libcurl: not here'
 fi
 
+# named NAME: it knows a host by its name.
+named() {
+    mkdir -p $dir/$1.root/etc && echo '127.0.0.9 somewhere' >$dir/$1.root/etc/hosts
+    ok "$1: answers" answers $1 127.0.0.9
+}
+ok 'getaddrinfo' makes names shared HANDLER=test/portable/names.c
+named names
+
 # The same, made on Debian 13.
-debian=build/roots/trixie
+debian=$PWD/build/roots/trixie
 if ! have debootstrap; then
     skip 'made on Debian 13: no debootstrap here'
 elif [ ! -e $debian.made ] && ! { rm -rf $debian && mkdir -p $debian &&
@@ -144,12 +152,13 @@ else
     rm -rf $debian/src && mkdir -p $debian/src/test &&
         cp Makefile ./*.c ./*.h $debian/src &&
         cp -R test/*.mk test/tools test/portable test/deploy $debian/src/test
-    for handler in math zlib curl; do
+    for handler in math zlib names curl; do
         made=$handler-trixie
         kind=static library=-l$handler
         case $handler in
         math) library=-lm ;;
         zlib) library=-lz ;;
+        names) kind=shared library= ;;
         curl) kind=shared ;;
         esac
         chroot $debian make -s -C /src HOSTED=1 B=$made LDLIBS=$library \
@@ -159,6 +168,7 @@ else
     done
     ok 'libm of Debian 13: answers' answers math-trixie 0.250
     ok 'zlib of Debian 13: answers' answers zlib-trixie 'words, words, words'
+    named names-trixie
     with_curl curl-trixie
 fi
 

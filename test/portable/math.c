@@ -1,5 +1,5 @@
-/* math.c - a handler that needs libm: fmod() of Debian 13 is newer than all of
- * Lambda's C library. Also what glibc loads, or not, while it runs. */
+/* math.c - a handler that needs libm: fmod() of Debian 13 is newer than Lambda's
+ * C library */
 #include "http.h"
 
 #include <math.h>

@@ -53,6 +53,14 @@ while read -r name arrow path rest; do
     cp -L "$path" "$dir/lib/$name" || exit 1
     [ "$path" = "$loader" ] || set -- "$@" "$path"
 done <"$dir/libraries"
+# glibc before 2.34 looks up names by these, which it loads by itself.
+minor=$(getconf GNU_LIBC_VERSION 2>/dev/null | sed -n 's/^glibc 2\.\([0-9]*\).*/\1/p')
+if [ "${minor:-99}" -lt 34 ]; then
+    libc=$(sed -n 's/.*libc\.so\.6 => \([^ ]*\) .*/\1/p' "$dir/libraries")
+    for name in libnss_files.so.2 libnss_dns.so.2 libresolv.so.2; do
+        [ ! -e "${libc%/*}/$name" ] || cp -L "${libc%/*}/$name" "$dir/lib" || exit 1
+    done
+fi
 rm "$dir/libraries"
 
 # DT_RPATH and not DT_RUNPATH: it comes before Lambda's LD_LIBRARY_PATH, which
