@@ -226,6 +226,7 @@ static void report(struct invocation *i, long memory_kib)
     int64_t billed = now - started + i->init_ns + NS_PER_MS - 1;
     struct buf line = {0};
 
+    buf_format(&line, "END RequestId: %s\n", i->id);
     buf_format(&line,
                "REPORT RequestId: %s\tDuration: %.2f ms\tBilled Duration: "
                "%lld ms\tMemory Size: %ld MB\tMax Memory Used: %ld MB",
@@ -274,7 +275,6 @@ void invocation_finish(struct invocation *i, long memory_kib)
     bool failed = i->status != NULL;
 
     invocation_start(i);
-    tell(i, LOG_REPORT, "END RequestId: %s", i->id);
     report(i, memory_kib);
     if (caller != NULL && caller->ops->finished != NULL) {
         caller->ops->finished(caller, failed, invocation_tail(i));

@@ -76,7 +76,7 @@ static size_t write_some(struct outlet *o, struct slice s)
         size_t size = s.size - done;
         ssize_t n;
 
-        if (!o->is_file) {
+        if (!o->is_file && o->real == o->fd) {
             size = size < PIECE_BYTES ? size : PIECE_BYTES;
             if (poll(&p, 1, 0) != 1) {
                 break;
@@ -253,24 +253,31 @@ void log_output(struct slice lines)
     buf_free(&clean);
 }
 
-void log_line(enum log_kind kind, const char *format, ...)
+/* Each line of the text is one of the log. */
+static void add_lines(struct buf *out, enum log_kind kind, struct slice text)
 {
     static const char *const paint[] = {"\033[2m", "\033[36m", "\033[31m"};
-    struct buf text = {0}, line = {0};
+
+    do {
+        struct slice line = kind == LOG_REPORT ? slice_cut(&text, '\n') : text;
+
+        buf_text(out, colour ? paint[kind] : "");
+        buf_text(out, kind == LOG_NOTE ? "lambda: " : "");
+        add_clean(out, line, false);
+        buf_text(out, colour ? "\033[0m\n" : "\n");
+    } while (kind == LOG_REPORT && text.size > 0);
+}
+
+void log_line(enum log_kind kind, const char *format, ...)
+{
+    struct buf text = {0}, lines = {0};
     va_list args;
 
     va_start(args, format);
     buf_format_list(&text, format, args);
     va_end(args);
-    if (colour) {
-        buf_text(&line, paint[kind]);
-    }
-    if (kind == LOG_NOTE) {
-        buf_text(&line, "lambda: ");
-    }
-    add_clean(&line, buf_slice(&text), false);
-    buf_text(&line, colour ? "\033[0m\n" : "\n");
-    log_bytes(STDERR_FILENO, line.data, line.end);
+    add_lines(&lines, kind, buf_slice(&text));
+    log_bytes(STDERR_FILENO, lines.data, lines.end);
     buf_free(&text);
-    buf_free(&line);
+    buf_free(&lines);
 }

@@ -10,7 +10,8 @@
 void log_open(void);
 bool log_colour(void);
 
-/* One line. Control characters in it are made harmless, since some of its
+/* One line; of LOG_REPORT, whose text is all ours, perhaps several. Control
+ * characters in it are made harmless, since some of its
  * text comes from peers. */
 enum log_kind { LOG_NOTE, LOG_REPORT, LOG_ERROR };
 void log_line(enum log_kind kind, const char *format, ...) FORMAT(2, 3);

@@ -235,28 +235,23 @@ pid_t process_start(const struct settings *settings,
     return pid;
 }
 
-long process_memory(pid_t pid)
+int process_open_status(pid_t pid)
 {
-    long kib = 0;
-#if defined(__linux__)
-    char path[64], line[256];
-    FILE *file;
+    char path[64];
 
     (void)snprintf(path, sizeof path, "/proc/%ld/status", (long)pid);
-    file = fopen(path, "r");
-    if (file == NULL) {
-        return 0;
-    }
-    while (fgets(line, sizeof line, file) != NULL) {
-        if (strncmp(line, "VmHWM:", 6) == 0) {
-            kib = strtol(line + 6, NULL, 10);
-        }
-    }
-    (void)fclose(file);
-#else
-    (void)pid;
-#endif
-    return kib;
+    return fd_prepare(open(path, O_RDONLY | O_CLOEXEC));
+}
+
+long process_memory(int status)
+{
+    char text[4096];
+    ssize_t n = status < 0 ? -1 : pread(status, text, sizeof text - 1, 0);
+    const char *line;
+
+    text[n > 0 ? n : 0] = '\0';
+    line = strstr(text, "\nVmHWM:");
+    return line == NULL ? 0 : strtol(line + 7, NULL, 10);
 }
 
 void process_describe(int wait_status, char *out, size_t size)

@@ -26,8 +26,11 @@ struct process_plan {
 pid_t process_start(const struct settings *settings,
                     const struct process_plan *plan, struct process_mark *mark,
                     int *output);
-/* The most memory a running process has had, in KiB; 0: unknown. */
-long process_memory(pid_t pid);
+/* What says how a process is; -1 where there is no /proc. It stays open, for it
+ * is looked at after each invocation. */
+int process_open_status(pid_t pid);
+/* The most memory that a running process has had, in KiB; 0: unknown. */
+long process_memory(int status);
 /* "exit status 7", "signal: killed": the words of Lambda's messages. */
 void process_describe(int wait_status, char *out, size_t size);
 

@@ -14,6 +14,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 /* What a runtime gets to end by itself after it has reported that its
  * initialisation failed. */
@@ -103,7 +104,7 @@ static void finish(struct invocation *i)
     /* With several at once, a line that has not ended may be another's. */
     output_take(&box->output, box->settings->max_concurrency == 0);
     if (box->pid != 0 && !box->exited && memory == 0) {
-        memory = process_memory(box->pid);
+        memory = process_memory(box->proc);
     }
     take_out(i);
     loop_remove(&i->timer);
@@ -222,6 +223,10 @@ static void settle(struct sandbox *box)
 
     api_close(box, false);
     output_close(&box->output);
+    if (box->proc >= 0) {
+        close(box->proc);
+        box->proc = -1;
+    }
     if (box->invocations == NULL && box->state == RUNTIME_READY) {
         char how[64];
 
@@ -375,6 +380,7 @@ static bool start(struct sandbox *box)
         return false;
     }
     box->pid = pid;
+    box->proc = process_open_status(pid);
     box->state = RUNTIME_STARTED;
     box->exited = box->condemned = false;
     box->memory_kib = 0;
@@ -609,7 +615,7 @@ void sandbox_init(struct sandbox *box, unsigned number,
 {
     box->settings = settings;
     box->number = number;
-    box->listener.fd = box->timer.fd = -1;
+    box->listener.fd = box->timer.fd = box->proc = -1;
     box->listener.on_io = on_connection;
     box->listener.on_due = on_accept_pause;
     box->timer.on_due = on_timer;

@@ -41,6 +41,7 @@ struct sandbox {
      * took too long. */
     bool again;
     int wait_status;
+    int proc; /* see process_open_status() */
     long memory_kib;
     int64_t started, used, init_ns;
     int64_t epoch; /* what the transcript's times are relative to */
