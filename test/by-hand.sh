@@ -246,7 +246,7 @@ ends() {
     $emulator "$bootstrap" --delay 60 --sentence 'one two' >$dir/words 2>/dev/null &
     pid=$!
     {
-        read -r line
+        read -r _
         kill -s "$3" $pid
         wait $pid
         echo $? >$dir/status

@@ -139,7 +139,7 @@
 
 #define HANG_MS       60000 /* nothing has moved for so long */
 #define ALIVE_MS      20    /* less CPU time than that meanwhile is nothing */
-#define LOOP_MS       60000 /* so much of it, and nothing else: an endless loop */
+#define LOOP_MS       60000 /* so much of it, and nothing else: a loop */
 #define FOREVER_MS    LONG_MAX
 #define DEPTH_MAX     8
 #define PARAMETER_MAX 8

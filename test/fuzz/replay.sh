@@ -1,8 +1,11 @@
 #!/bin/sh
 # Plays inputs that are known to the targets: replay.sh TARGET...
 for target; do
-    set -- "$@" "$target: build/fuzz/$target.replay $(ls 2>/dev/null \
-        build/fuzz/lists/$target.txt test/fuzz/*/$target.txt | tr '\n' ' ')"
+    command=build/fuzz/$target.replay
+    for list in build/fuzz/lists/$target.txt test/fuzz/*/$target.txt; do
+        [ ! -e $list ] || command="$command $list"
+    done
+    set -- "$@" "$target: $command"
     shift
 done
 exec sh test/run.sh "$@"

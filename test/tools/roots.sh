@@ -19,6 +19,7 @@ done
 unshare --mount --pid --fork true 2>/dev/null || stop 'roots: no namespaces here'
 
 # Where this machine's apt has Debian from.
+# shellcheck disable=SC2016 # for apt-get to expand
 mirror=$(apt-get indextargets --format '$(SITE) $(LABEL)' 'Created-By: Packages' \
     2>/dev/null | sed -n 's/ Debian$//p' | head -n 1)
 
@@ -42,6 +43,7 @@ clone() {
 
 # inside SUITE COMMAND: as the user, with the root as / of a mount namespace: in
 # a chroot some of the tests would be skipped.
+# shellcheck disable=SC2016 # for the shell inside to expand
 inside() {
     unshare --mount --pid --fork sh -c '
         mount --bind "$1" "$1" && cd "$1" && mount -t proc proc proc &&
