@@ -156,39 +156,36 @@ static int number(struct json_reader *r, char *p)
 /* A bit in each of eight bytes. */
 #define EACH UINT64_C(0x0101010101010101)
 
-static int is_little_endian(void)
+/* Eight bytes as a number, the first the lowest. Compilers make it a single
+ * load where that is the processor's order. */
+static uint64_t load(const char *text)
 {
-    const uint16_t one = 1;
-    unsigned char first;
+    const unsigned char *b = (const unsigned char *)text;
 
-    memcpy(&first, &one, 1);
-    return first;
+    return (uint64_t)b[0] | (uint64_t)b[1] << 8 | (uint64_t)b[2] << 16 |
+           (uint64_t)b[3] << 24 | (uint64_t)b[4] << 32 | (uint64_t)b[5] << 40 |
+           (uint64_t)b[6] << 48 | (uint64_t)b[7] << 56;
 }
 
 /* Looks at eight bytes at once: 0 when each stands for itself in a string. Else
  * one is a control, '"', '\\' or not ASCII, and the high bit of the lowest such
  * byte is set: by a subtraction that borrows, or because it was. What is set
  * above it may have been lent to it, and means nothing. */
-static uint64_t special_in(const char *text)
+static uint64_t special_in(uint64_t bytes)
 {
-    uint64_t w;
-
-    memcpy(&w, text, sizeof w);
-    return (w | (w - ' ' * EACH) | ((w ^ '"' * EACH) - EACH) |
-            ((w ^ '\\' * EACH) - EACH)) &
+    return (bytes | (bytes - ' ' * EACH) | ((bytes ^ '"' * EACH) - EACH) |
+            ((bytes ^ '\\' * EACH) - EACH)) &
            0x80 * EACH;
 }
 
 /* Passes the bytes of a string that stand for themselves. */
 static char *pass_plain(char *p, const char *end)
 {
-    uint64_t special = 0, below;
+    uint64_t special, below;
 
-    for (; special == 0 && end - p >= 8; p += 8)
-        special = special_in(p);
-    if (special != 0) {
-        p -= 8;
-        if (is_little_endian()) {
+    for (; end - p >= 8; p += 8) {
+        special = special_in(load(p));
+        if (special != 0) {
             /* A bit for each byte up to the lowest special one. The product's
              * highest byte is their sum. */
             below = ((special & -special) - 1) & EACH;
