@@ -639,6 +639,11 @@ static size_t name_length(const char *option)
     return n;
 }
 
+static int is_named(const char *option, const char *name)
+{
+    return after(option, name, strlen(name)) == option + name_length(option);
+}
+
 /* Whether a usage text has a line for an option: two spaces, "--name", and
  * another space. */
 static int has_line(const char *usage_text, const char *option)
@@ -665,36 +670,53 @@ static int is_utf8(const char *text)
     return n > 0;
 }
 
-/* Looks at the form of the options, and at their names. */
-static void check_options(char **options)
+/* The options that are not the handler's. */
+struct options {
+    const char *event;
+    const char *timeout;
+};
+
+/* Takes an option of that name, with its value; those of the handler stay. */
+static void take_option(struct options *o, const char *option,
+                        const char *value)
 {
-    char *option;
+    if (is_named(option, "--event"))
+        o->event = value;
+    else if (is_named(option, "--timeout"))
+        o->timeout = value;
+    else if (!after(option, "--", 2) || !has_line(handler_options, option))
+        usage_error(option, "no such option");
+}
+
+static struct options read_options(char **options)
+{
+    struct options o = {NULL, NULL};
+    char *option, *rest;
 
     for (; (option = *options) != NULL; options++) {
         if (strcmp(option, "--help") == 0 || strcmp(option, "-h") == 0)
             _exit(print_usage(1) < 0);
         if (strcmp(option, "--version") == 0)
             _exit(print(1, "rawstream " RAWSTREAM_VERSION "\n") < 0);
-        if (!after(option, "--", 2) ||
-            (!has_line(usage, option) && !has_line(handler_options, option)))
-            usage_error(option, "no such option");
-        if (option[name_length(option)] == '\0' && !*++options)
+        rest = option + name_length(option);
+        take_option(&o, option, *rest == '=' ? rest + 1 : options[1]);
+        if (*rest == '\0' && !*++options)
             usage_error(option, "needs a value");
         if (!is_utf8(*options)) {
-            option[name_length(option)] = '\0';
+            *rest = '\0';
             usage_error(option, "not valid UTF-8");
         }
     }
+    return o;
 }
 
 char *lambda_option(char **options, const char *name)
 {
-    char *found = NULL, *option, *rest;
+    char *found = NULL, *rest;
 
     for (; options && *options; options++) {
-        option = *options;
-        rest = option + name_length(option);
-        if (after(option + 2, name, strlen(name)) == rest)
+        rest = *options + name_length(*options);
+        if (is_named(*options + 2, name))
             found = *rest == '=' ? rest + 1 : options[1];
         options += *rest == '\0'; /* over the value */
     }
@@ -755,16 +777,14 @@ static int transmit_by_hand(struct http_stream *s, const void *bytes,
 }
 
 /* The event is what --event names, or an empty object. */
-static int invoke_by_hand(struct runtime *r, char **options)
+static int invoke_by_hand(struct runtime *r, const struct options *o)
 {
     struct invocation in = describe(&r->message, r->stream.id);
-    const char *file = lambda_option(options, "event");
-    const char *timeout = lambda_option(options, "timeout");
 
     memcpy(in.event, "{}", 2);
-    in.event_length = file ? read_event(in.event, file) : 2;
-    if (timeout)
-        set_deadline(&r->message, timeout);
+    in.event_length = o->event ? read_event(in.event, o->event) : 2;
+    if (o->timeout)
+        set_deadline(&r->message, o->timeout);
     return handler_invoke(&in, &r->stream);
 }
 
@@ -774,9 +794,9 @@ static int run_by_hand(struct runtime *r, char **options)
     char id[48];
     struct http_text id_text = http_text_in(id, sizeof id);
     struct http_stream *s = &r->stream;
+    struct options o = read_options(options);
     int rc, initialised;
 
-    check_options(options);
     http_format(&id_text, "local-test-%lld",
                 (long long)(wall_clock_ms() / 1000));
     http_message_start(&r->message, r->input);
@@ -785,7 +805,7 @@ static int run_by_hand(struct runtime *r, char **options)
     rc = handler_init(s, options);
     initialised = rc >= 0 && s->error == 0;
     if (initialised)
-        rc = invoke_by_hand(r, options);
+        rc = invoke_by_hand(r, &o);
     if (!failed(s, rc) || (s->begun && is_handlers_own(s->error)))
         (void)http_end(s);
     if (s->error == HTTP_SYSTEM)

@@ -530,6 +530,11 @@ static void append_integer(struct http_text *t, uint64_t value, int negative,
     http_append(t, p, (size_t)(end - p));
 }
 
+static int next_int(va_list *list)
+{
+    return va_arg(*list, int);
+}
+
 /* What stands behind a '%': [ "0" ] [ width ] [ "l" / "ll" / "z" ] and "d",
  * "u" or "x". Gives its end, or NULL when it is something else. */
 static const char *format_integer(struct http_text *t, const char *p,
@@ -552,52 +557,48 @@ static const char *format_integer(struct http_text *t, const char *p,
     }
     if (*p != 'd' && *p != 'u' && *p != 'x')
         return NULL;
-    if (size == sizeof value)
-        value = va_arg(*list, int64_t);
-    else if (*p == 'd')
-        value = va_arg(*list, int);
-    else
-        value = va_arg(*list, unsigned);
+    value = size == sizeof value ? va_arg(*list, int64_t) : next_int(list);
+    if (size != sizeof value && *p != 'd')
+        value = (unsigned)value;
     negative = *p == 'd' && value < 0;
     append_integer(t, negative ? 0 - (uint64_t)value : (uint64_t)value,
                    negative, *p == 'x' ? 16 : 10, zero, width);
     return p + 1;
 }
 
+/* As strlen(), of at most `limit` bytes; one below 0 is none. */
+static size_t length_within(const char *text, int limit)
+{
+    size_t n = 0;
+
+    while (limit-- != 0 && text[n] != '\0')
+        n++;
+    return n;
+}
+
 /* Adds what the conversion behind a '%' stands for. Gives the conversion's
  * end, or NULL when it is none that is known: it has read no argument then. */
 static const char *convert(struct http_text *t, const char *p, va_list *list)
 {
-    const char *text, *end;
-    int limit;
-    char byte;
+    const char *text;
+    int limit = -1;
+    char byte = *p;
 
-    switch (*p) {
-    case '%':
-        http_append(t, p, 1);
-        return p + 1;
-    case 'c':
-        byte = (char)va_arg(*list, int);
+    if (*p == 'c')
+        byte = (char)next_int(list);
+    if (*p == 'c' || *p == '%') {
         http_append(t, &byte, 1);
         return p + 1;
-    case 's':
-        text = va_arg(*list, const char *);
-        http_append(t, text, strlen(text));
-        return p + 1;
-    case '.':
-        if (p[1] != '*' || p[2] != 's')
-            return NULL;
-        limit = va_arg(*list, int);
-        text = va_arg(*list, const char *);
-        end = limit < 0 ? NULL : memchr(text, '\0', (size_t)limit);
-        http_append(t, text,
-                    limit < 0 ? strlen(text)
-                    : end     ? (size_t)(end - text)
-                              : (size_t)limit);
-        return p + 3;
-    default:
-        return format_integer(t, p, list);
     }
+    if (p[0] == '.' && p[1] == '*' && p[2] == 's') {
+        limit = next_int(list);
+        p += 2;
+    }
+    if (*p != 's')
+        return format_integer(t, p, list);
+    text = va_arg(*list, const char *);
+    http_append(t, text, length_within(text, limit));
+    return p + 1;
 }
 
 /* Stops a text at a conversion that is not known. */
@@ -1057,7 +1058,7 @@ static const char *add(struct http_stream *s, struct http_text *t,
         return "not printable ASCII";
     s->header_bytes += strlen(name) + strlen(value);
     if (s->header_bytes > HTTP_HEADERS_BYTES_MAX)
-        return "more than 10,240 bytes of headers and cookies";
+        return "10,240 bytes of headers and cookies are the most";
     if (t->length > 0)
         http_append(t, ",", 1);
     if (*name != '\0')
@@ -1068,7 +1069,7 @@ static const char *add(struct http_stream *s, struct http_text *t,
         http_append(t, value, strlen(value));
     if (t->full || s->headers.length + s->cookies.length + PRELUDE_FIXED_BYTES >
                        HTTP_PRELUDE_BYTES_MAX)
-        return "more than 16 KB of headers and cookies with their escapes";
+        return "16 KB of headers and cookies with escapes are the most";
     return NULL;
 }
 
