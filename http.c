@@ -1058,7 +1058,7 @@ static const char *add(struct http_stream *s, struct http_text *t,
         return "not printable ASCII";
     s->header_bytes += strlen(name) + strlen(value);
     if (s->header_bytes > HTTP_HEADERS_BYTES_MAX)
-        return "10,240 bytes of headers and cookies are the most";
+        return "more than 10,240 bytes of headers and cookies";
     if (t->length > 0)
         http_append(t, ",", 1);
     if (*name != '\0')
@@ -1069,7 +1069,7 @@ static const char *add(struct http_stream *s, struct http_text *t,
         http_append(t, value, strlen(value));
     if (t->full || s->headers.length + s->cookies.length + PRELUDE_FIXED_BYTES >
                        HTTP_PRELUDE_BYTES_MAX)
-        return "16 KB of headers and cookies with escapes are the most";
+        return "more than 16 KB of headers and cookies with their escapes";
     return NULL;
 }
 
