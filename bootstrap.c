@@ -285,6 +285,17 @@ int lambda_header(const struct lambda_request *r, const char *name, char *out,
     return decode_value(&value, out, size);
 }
 
+int lambda_body(const struct lambda_request *r, const char *name, char *out,
+                size_t size)
+{
+    struct json_token value = {0};
+    const struct json_want want = {name, &value};
+    size_t at;
+    int rc = json_pick(r->body, r->body_length, 0, &want, 1, &at);
+
+    return rc < 0 ? rc : decode_value(&value, out, size);
+}
+
 /* RFC 6265, section 4.2.1: cookie-pair *( ";" SP cookie-pair ). Looks through
  * a JSON string as it stands: no name and no separator is escaped there. */
 static struct json_token find_cookie(const struct json_token *list,

@@ -111,17 +111,21 @@ int lambda_read_request(struct lambda_request *request,
 char *lambda_path(const struct lambda_request *request, char *out, size_t size);
 
 /* A value of the request by its name: of its query, a header (the name in any
- * case), a cookie. 1, and `out` is the value decoded, with a NUL behind it. 0
- * when there is none, and `out` stays as it was: put a default into it first.
- * HTTP_TOO_LONG, and `out` is "", when the value has more than `size` - 1
- * bytes, has a NUL inside, or is no string. A name that has a dot in it is not
- * found, but for a cookie's. */
+ * case), a cookie, a member of the body, which must be a JSON object.
+ * 1: `out` is the value decoded, with a NUL behind it. 0: there is none, and
+ * `out` stays as it was: put a default into it first. HTTP_TOO_LONG: `out` is
+ * "", for the value has more than `size` - 1 bytes, has a NUL inside, or is no
+ * string. Another error < 0: the body is not a JSON object.
+ * Each call reads its object once: for many members of a large body take
+ * json_pick(). But for a cookie's, a name is a path, as there. */
 int lambda_query(const struct lambda_request *request, const char *name,
                  char *out, size_t size);
 int lambda_header(const struct lambda_request *request, const char *name,
                   char *out, size_t size);
 int lambda_cookie(const struct lambda_request *request, const char *name,
                   char *out, size_t size);
+int lambda_body(const struct lambda_request *request, const char *name,
+                char *out, size_t size);
 
 /* A header of Lambda's answer to GET /next, which brought the event, "" when it
  * did not come: Lambda-Runtime-Invoked-Function-Arn, Lambda-Runtime-Trace-Id,

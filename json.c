@@ -599,6 +599,20 @@ int json_array(struct json_reader *r, char *text, size_t length)
     return start_with(JSON_ARRAY, r, text, length);
 }
 
+int json_array_at(struct json_reader *r, char *text, size_t length,
+                  const char *path)
+{
+    struct json_token array = {0};
+    const struct json_want want = {path, &array};
+    size_t at;
+    int rc = json_pick(text, length, 0, &want, 1, &at);
+
+    if (rc < 0 || array.type == 0)
+        return rc;
+    rc = json_array(r, array.text, array.length);
+    return rc < 0 ? rc : 1;
+}
+
 /* Reads on to the end of a value whose first token json_next() gave. 1, or an
  * error. */
 static int finish(struct json_reader *r, struct json_token *value, int rc)

@@ -138,6 +138,12 @@ struct json_reader {
 int json_object(struct json_reader *r, char *text, size_t length);
 int json_array(struct json_reader *r, char *text, size_t length);
 
+/* Starts reading the array to which a path leads, as in json_pick(): "Records"
+ * of an event. 1; 0 when there is none, and `r` is not to be used; JSON_TYPE
+ * when it is no array; or another error. */
+int json_array_at(struct json_reader *r, char *text, size_t length,
+                  const char *path);
+
 /* The next member of the object begun, or element of the array begun: 1, 0 at
  * its end, which must also be the end of the text, or an error. A value that is
  * itself an object or array can be read by a reader of its own. */

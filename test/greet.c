@@ -22,22 +22,21 @@ int handler_invoke(const struct invocation *in, struct http_stream *out)
     if (http < 0)
         return http; /* not JSON: the error has been named */
     if (http) {
-        json_pick(request.query.text, request.query.length, 0, &want, 1, &at);
+        wrong = request.wrong ||
+                lambda_query(&request, "name", name, sizeof name) < 0;
         if (request.body_length > 0)
-            wrong = json_pick(request.body, request.body_length, 0, &want, 1,
-                              &at);
-        wrong = wrong < 0 || request.wrong;
+            wrong |= lambda_body(&request, "name", name, sizeof name) < 0;
     } else {
         json_pick(in->event, in->event_length, 0, &want, 1, &at);
+        if (token.type != 0 && !json_string(&token, name, sizeof name))
+            wrong = 1;
     }
-    if (token.type != 0 && !json_string(&token, name, sizeof name))
-        wrong = 1;
     if (wrong && !http)
         return lambda_fail(out, "Function.InvalidEvent", "name: a short text");
     if (http)
         http_status(out, wrong ? 400 : 200);
     http_header(out, "Content-Type", "text/plain; charset=utf-8");
-    http_format(&out->text, wrong ? "name must be a short text\n" : "Hello %s\n",
-                name);
+    http_format(&out->text,
+                wrong ? "name must be a short text\n" : "Hello %s\n", name);
     return 0;
 }
