@@ -127,7 +127,7 @@ unsigned char *buf_room(struct buf *b, size_t size)
     if (size > SIZE_MAX / 4 - used) {
         die_of_memory();
     }
-    if (b->start > 0) {
+    if (b->data != NULL && b->start > 0) {
         memmove(b->data, b->data + b->start, used);
         b->start = 0;
         b->end = used;

@@ -196,48 +196,60 @@ static bool parse_length(struct slice s, uint64_t *length)
     return s.size > 0;
 }
 
+/* What the fields say about the message itself, and how often. */
+struct counts {
+    size_t lengths, codings, hosts;
+};
+
+static enum read_event count_field(struct reader *r, struct field *f,
+                                   struct counts *counts)
+{
+    struct head *h = &r->head;
+
+    if (slice_is_nocase(f->name, "content-length")) {
+        uint64_t length;
+
+        if (!parse_length(f->value, &length)) {
+            return bad(r, 400, "a malformed Content-Length");
+        }
+        if (counts->lengths++ > 0 && length != h->length) {
+            return bad(r, 400, "two different Content-Lengths");
+        }
+        h->length = length;
+    } else if (slice_is_nocase(f->name, "transfer-encoding")) {
+        counts->codings++;
+        if (!slice_is_nocase(f->value, "chunked")) {
+            return bad(r, 501, "a transfer coding other than chunked");
+        }
+    } else if (slice_is_nocase(f->name, "host")) {
+        counts->hosts++;
+        /* RFC 9112, section 3.2.2: the target's authority counts. */
+        f->value = h->authority.size > 0 ? h->authority : f->value;
+    }
+    return READ_HEAD;
+}
+
 /* RFC 9112, section 6: how the body is framed. */
 static enum read_event framing(struct reader *r)
 {
     struct head *h = &r->head;
-    bool has_length = false;
-    size_t codings = 0, hosts = 0;
+    struct counts n = {0};
 
     for (size_t i = 0; i < h->fields.count; i++) {
-        struct field *f = &h->fields.list[i];
-
-        if (slice_is_nocase(f->name, "content-length")) {
-            uint64_t length;
-
-            if (!parse_length(f->value, &length)) {
-                return bad(r, 400, "a malformed Content-Length");
-            }
-            if (has_length && length != h->length) {
-                return bad(r, 400, "two different Content-Lengths");
-            }
-            has_length = true;
-            h->length = length;
-        } else if (slice_is_nocase(f->name, "transfer-encoding")) {
-            codings++;
-            if (!slice_is_nocase(f->value, "chunked")) {
-                return bad(r, 501, "a transfer coding other than chunked");
-            }
-        } else if (slice_is_nocase(f->name, "host")) {
-            hosts++;
-            /* RFC 9112, section 3.2.2: the target's authority counts. */
-            f->value = h->authority.size > 0 ? h->authority : f->value;
+        if (count_field(r, &h->fields.list[i], &n) == READ_BAD) {
+            return READ_BAD;
         }
     }
-    if (codings > 1 || (codings == 1 && has_length)) {
+    if (n.codings > 1 || (n.codings == 1 && n.lengths > 0)) {
         return bad(r, 400, "a body framed in two ways");
     }
-    if (codings == 1 && h->minor == 0) {
+    if (n.codings == 1 && h->minor == 0) {
         return bad(r, 400, "chunked coding in HTTP/1.0");
     }
-    if (hosts > 1 || (hosts == 0 && h->minor == 1)) {
-        return bad(r, 400, hosts > 1 ? "two Host fields" : "no Host field");
+    if (n.hosts > 1 || (n.hosts == 0 && h->minor == 1)) {
+        return bad(r, 400, n.hosts > 1 ? "two Host fields" : "no Host field");
     }
-    h->chunked = codings == 1;
+    h->chunked = n.codings == 1;
     h->close = fields_has(&h->fields, "connection", "close") ||
                (h->minor == 0 &&
                 !fields_has(&h->fields, "connection", "keep-alive"));

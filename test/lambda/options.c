@@ -4,116 +4,11 @@
 #include "conn.h"
 #include "message.h"
 #include "name.h"
+#include "usage.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static const char usage[] =
-    "usage: lambda [OPTION]... -- BOOTSTRAP [ARGUMENT]...\n"
-    "       lambda [OPTION]... --invoke EVENT -- BOOTSTRAP [ARGUMENT]...\n";
-
-static const char help[] =
-    "\n"
-    "Runs BOOTSTRAP as AWS Lambda runs a custom runtime, and streams what it\n"
-    "responds. Only this machine can reach it, unless --bind or --runtime-api\n"
-    "says otherwise.\n"
-    "\n"
-    "  --port N              the front's port (8080); 0: a free one\n"
-    "  --bind ADDRESS        where the front listens (127.0.0.1 and [::1]); "
-    "who\n"
-    "                        can reach another address can run the function\n"
-    "  --runtime-api IP:PORT where the first sandbox finds the Runtime API\n"
-    "                        (127.0.0.1:9001); port 0: a free one. Every\n"
-    "                        further sandbox has a free port of its own, by\n"
-    "                        which its connections are told from the others'.\n"
-    "  --timeout SECONDS     limit of an invocation (30), up to 900; 0: none,\n"
-    "                        and the runtime is told 900\n"
-    "  --init-timeout SECONDS\n"
-    "                        limit of an initialisation (10); 0: none. One "
-    "that\n"
-    "                        takes longer is started again, as in Lambda: "
-    "within\n"
-    "                        the invocation, with its limit.\n"
-    "  --concurrency N       sandboxes at most (1), started on demand;\n"
-    "                        further requests wait for one\n"
-    "  --max-waiting N       how many requests wait for a sandbox (10000); "
-    "more\n"
-    "                        are refused with 429\n"
-    "  --retry-pause SECONDS an InvocationType Event that fails is tried "
-    "again\n"
-    "                        after this pause (60), and after twice that\n"
-    "  --max-concurrency N   as on Lambda Managed Instances: each sandbox has "
-    "up\n"
-    "                        to N invocations at once, one for each time that\n"
-    "                        its runtime asks. A time-out is told to the\n"
-    "                        caller, and nothing is killed.\n"
-    "  --function-name NAME  the function's name (function): others are not\n"
-    "                        found. Without it any name is the function's.\n"
-    "  --allow-host NAME     answers requests for this name as well; any: for\n"
-    "                        all. By default addresses, localhost, names\n"
-    "                        under .localhost and names without a dot are\n"
-    "                        answered, so that no page of another site can\n"
-    "                        reach the function. May be repeated.\n"
-    "  --payload KIND        the events that the front makes of requests: url "
-    "(a\n"
-    "                        Function URL's), rest or http (those of an API\n"
-    "                        Gateway REST API, payload 1.0, and HTTP API, "
-    "2.0,\n"
-    "                        which cannot stream)\n"
-    "  --invoke-mode MODE    of the Function URL: stream (the default here), "
-    "or\n"
-    "                        buffered (AWS's default): the response is one "
-    "JSON\n"
-    "                        text with statusCode, headers, cookies, body,\n"
-    "                        isBase64Encoded, and at most 6 MB\n"
-    "  --cors ORIGIN         the Cors settings of a Function URL: pages of "
-    "these\n"
-    "  --cors-methods LIST   origins (a list with commas; *: all) may read "
-    "the\n"
-    "  --cors-headers LIST   answers. A preflight is answered without the\n"
-    "  --cors-credentials    function, whose own headers of this kind are\n"
-    "                        replaced. Without the LISTs only simple requests\n"
-    "                        pass.\n"
-    "  --extension PROGRAM   runs an extension beside the runtime, which uses "
-    "the\n"
-    "                        Extensions API; it may poll the Runtime API, "
-    "too,\n"
-    "                        as AWS's web adapter does. May be repeated.\n"
-    "  --throttle            a streamed response's bandwidth as in Lambda:\n"
-    "                        6 MiB at once, then 2 MiB a second\n"
-    "  --wire[=FILE]         an annotated transcript of every byte of the\n"
-    "                        Runtime API, to stderr or to FILE. FILE.html is\n"
-    "                        a page, FILE.pcapng a capture for Wireshark.\n"
-    "  --env NAME=VALUE      sets a variable for the runtime; --env NAME\n"
-    "                        passes on our own. May be repeated.\n"
-    "  --env-file FILE       the same, line by line; # begins a comment\n"
-    "  --aws-credentials     passes on our variables that begin with AWS_\n"
-    "  --memory MB           what the runtime is told to have (128; 2048 with\n"
-    "                        --max-concurrency), 128 to 10240. Given, it is a\n"
-    "                        limit on what its processes have resident.\n"
-    "  --invoke EVENT        no front: one invocation, with the JSON text\n"
-    "                        EVENT (@FILE: from a file, -: from stdin). The\n"
-    "                        stream goes to stdout, all else to stderr. The\n"
-    "                        Runtime API is on a free port unless given. Exit\n"
-    "                        status 1 if the invocation failed.\n"
-    "  --help, --version\n"
-    "\n"
-    "The front has three ways in:\n"
-    "  any path and method   a Function URL\n"
-    "  POST /2021-11-15/functions/NAME/response-streaming-invocations\n"
-    "  POST /2015-03-31/functions/NAME/invocations\n"
-    "\n"
-    "The runtime gets the variables that Lambda sets, PATH, HOME and\n"
-    "LD_LIBRARY_PATH of ours, and what --env says. A BOOTSTRAP with a slash "
-    "in\n"
-    "it runs in its own folder, one that is found by PATH in the current one.\n"
-    "That folder is LAMBDA_TASK_ROOT; --env LAMBDA_TASK_ROOT=FOLDER sets "
-    "both.\n"
-    "When a runtime ends, so does all that it has started. When BOOTSTRAP has\n"
-    "changed, or the script that an interpreter is given, the next invocation\n"
-    "uses it; a process that still runs the old one ends when it is idle.\n"
-    "NO_COLOR switches colours off.\n";
 
 extern char **environ;
 
@@ -136,7 +31,7 @@ static _Noreturn void refuse(const char *format, const char *value)
     char text[256];
 
     (void)snprintf(text, sizeof text, format, value);
-    (void)fprintf(stderr, "lambda: %s\n%s", text, usage);
+    (void)fprintf(stderr, "lambda: %s\n%s", text, usage_text);
     exit(2);
 }
 
@@ -252,6 +147,7 @@ static void refuse_reserved(const char *value)
 {
     static const char *const names[][2] = {
         {"AWS_LAMBDA_RUNTIME_API", "--runtime-api"},
+        {"AWS_LAMBDA_LOG_STREAM_NAME", "lambda itself"},
         {"AWS_LAMBDA_FUNCTION_NAME", "--function-name"},
         {"AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "--memory"},
         {"AWS_LAMBDA_MAX_CONCURRENCY", "--max-concurrency"},
@@ -491,7 +387,7 @@ static void set_wire(const char *value)
 static _Noreturn void tell_help(const char *value)
 {
     (void)value;
-    (void)printf("%s%s", usage, help);
+    (void)printf("%s%s", usage_text, help_text);
     exit(fflush(stdout) == 0 ? 0 : 1);
 }
 

@@ -34,11 +34,22 @@ void process_raise_limit(void)
     raised = setrlimit(RLIMIT_NOFILE, &higher) == 0;
 }
 
-/* The environment is made anew for a process: what Lambda sets for a runtime
- * of one's own, a few of our own variables without which programs on a
- * developer's machine do not run, and --env, which overrides all. */
-static void add_variables(struct buf *out, const struct settings *settings,
-                          uint16_t api_port, struct process_mark *mark)
+static void add_mark(struct process_mark *mark)
+{
+    time_t now = time(NULL);
+    struct tm today = {0};
+    char stream[33];
+
+    hex_random(stream, 32);
+    (void)gmtime_r(&now, &today);
+    (void)snprintf(mark->text, sizeof mark->text,
+                   "AWS_LAMBDA_LOG_STREAM_NAME=%04d/%02d/%02d/[$LATEST]%s",
+                   today.tm_year + 1900, today.tm_mon + 1, today.tm_mday,
+                   stream);
+}
+
+/* What Lambda sets for a runtime of one's own. */
+static void add_lambdas(struct buf *out, const struct settings *settings)
 {
     static const char *const fixed[] = {
         "_HANDLER=function.handler",
@@ -49,38 +60,37 @@ static void add_variables(struct buf *out, const struct settings *settings,
         "LANG=en_US.UTF-8",
         "TZ=:UTC",
     };
-    static const char *const passed[] = {"PATH", "HOME", "LD_LIBRARY_PATH"};
     const char *name = settings->function_name == NULL
                            ? "function"
                            : settings->function_name;
-    time_t now = time(NULL);
-    struct tm today = {0};
-    char stream[33];
+    const char *kind = "on-demand";
 
-    buf_format(out, "AWS_LAMBDA_RUNTIME_API=%s:%u%c", settings->api_host,
-               (unsigned)api_port, 0);
     buf_format(out, "AWS_LAMBDA_FUNCTION_NAME=%s%c", name, 0);
     buf_format(out, "AWS_LAMBDA_LOG_GROUP_NAME=/aws/lambda/%s%c", name, 0);
     buf_format(out, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE=%ld%c",
                settings->memory_mb, 0);
     if (settings->max_concurrency > 0) {
+        kind = "lambda-managed-instances";
         buf_format(out, "AWS_LAMBDA_MAX_CONCURRENCY=%u%c",
                    settings->max_concurrency, 0);
         buf_format(out, "AWS_LAMBDA_LOG_FORMAT=JSON%c", 0);
     }
-    buf_format(out, "AWS_LAMBDA_INITIALIZATION_TYPE=%s%c",
-               settings->max_concurrency > 0 ? "lambda-managed-instances"
-                                             : "on-demand",
-               0);
-    hex_random(stream, 32);
-    (void)gmtime_r(&now, &today);
-    (void)snprintf(mark->text, sizeof mark->text,
-                   "AWS_LAMBDA_LOG_STREAM_NAME=%04d/%02d/%02d/[$LATEST]%s",
-                   today.tm_year + 1900, today.tm_mon + 1, today.tm_mday,
-                   stream);
+    buf_format(out, "AWS_LAMBDA_INITIALIZATION_TYPE=%s%c", kind, 0);
     for (size_t i = 0; i < sizeof fixed / sizeof fixed[0]; i++) {
         buf_format(out, "%s%c", fixed[i], 0);
     }
+}
+
+/* The environment is made anew for a process: what Lambda sets, a few of our
+ * own variables without which programs on a developer's machine do not run,
+ * and --env, which overrides them. */
+static void add_variables(struct buf *out, const struct settings *settings,
+                          uint16_t api_port, struct process_mark *mark)
+{
+    static const char *const passed[] = {"PATH", "HOME", "LD_LIBRARY_PATH"};
+
+    add_mark(mark);
+    add_lambdas(out, settings);
     for (size_t i = 0; i < sizeof passed / sizeof passed[0]; i++) {
         const char *value = getenv(passed[i]);
 
@@ -92,6 +102,8 @@ static void add_variables(struct buf *out, const struct settings *settings,
     }
     buf_add_slice(out, buf_slice(&settings->environment));
     buf_format(out, "LAMBDA_TASK_ROOT=%s%c", settings->program.folder, 0);
+    buf_format(out, "AWS_LAMBDA_RUNTIME_API=%s:%u%c", settings->api_host,
+               (unsigned)api_port, 0);
     buf_format(out, "%s%c", mark->text, 0);
 }
 

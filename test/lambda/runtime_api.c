@@ -287,58 +287,69 @@ static bool between(struct slice path, const char *prefix, const char *suffix,
     return middle->size == 0 || memchr(middle->data, '/', middle->size) == NULL;
 }
 
+/* What a request is for. JOB_NONE: its path is known, its method is not the
+ * right one; JOB_DISCARD: its path is unknown. */
+static enum job find_job(const struct head *h, struct slice *id)
+{
+    struct slice path = h->path;
+    bool get = slice_is(h->method, "GET"), post = slice_is(h->method, "POST");
+    bool dated = path.size > 11 && memcmp(path.data, "/2018-06-01", 11) == 0;
+
+    if (extension_path(path)) {
+        return JOB_EXTENSION;
+    }
+    path.data += dated ? 11 : 0;
+    path.size -= dated ? 11 : 0;
+    if (slice_is(path, "/ping")) {
+        return get ? JOB_PING : JOB_NONE;
+    }
+    if (dated && slice_is(path, "/runtime/invocation/next")) {
+        return get ? JOB_NEXT : JOB_NONE;
+    }
+    if (dated && slice_is(path, "/runtime/init/error")) {
+        return post ? JOB_INIT_ERROR : JOB_NONE;
+    }
+    if (dated && between(path, "/runtime/invocation/", "/response", id)) {
+        return post ? JOB_RESPONSE : JOB_NONE;
+    }
+    if (dated && between(path, "/runtime/invocation/", "/error", id)) {
+        return post ? JOB_ERROR : JOB_NONE;
+    }
+    return JOB_DISCARD;
+}
+
 static void on_head(struct conn *c)
 {
     struct api_conn *a = of(c);
     struct head *h = &c->reader.head;
-    struct slice id = {0}, path = h->path;
-    bool get = slice_is(h->method, "GET"), post = slice_is(h->method, "POST");
-    bool known = true;
+    struct slice id = {0};
+    enum job job = find_job(h, &id);
 
     a->job = JOB_NONE;
     buf_clear(&a->body);
-    if (extension_path(path)) {
-        a->job = JOB_EXTENSION;
-        go_on(a);
-        return;
-    }
-    if (path.size > 11 && memcmp(path.data, "/2018-06-01", 11) == 0) {
-        path.data += 11;
-        path.size -= 11;
-    } else if (!slice_is(path, "/ping")) {
-        known = false;
-    }
-    if (known && slice_is(path, "/ping")) {
-        a->job = get ? JOB_PING : JOB_NONE;
-    } else if (known && slice_is(path, "/runtime/invocation/next")) {
-        a->job = get ? JOB_NEXT : JOB_NONE;
-    } else if (known && slice_is(path, "/runtime/init/error")) {
-        if (post && a->box->state != RUNTIME_STARTED) {
-            reply_forbidden(a, NULL, "InitError");
-            return;
-        }
-        a->job = post ? JOB_INIT_ERROR : JOB_NONE;
-        go_on(a);
-    } else if (known &&
-               between(path, "/runtime/invocation/", "/response", &id)) {
-        if (post) {
-            on_response(a, id);
-            return;
-        }
-    } else if (known && between(path, "/runtime/invocation/", "/error", &id)) {
-        if (post) {
-            on_error(a, id);
-            return;
-        }
-    } else {
+    switch (job) {
+    case JOB_NONE:
+        reply(a, 405, "", slice_of(""));
+        break;
+    case JOB_RESPONSE:
+        on_response(a, id);
+        break;
+    case JOB_ERROR:
+        on_error(a, id);
+        break;
+    case JOB_DISCARD:
         log_line(LOG_NOTE, "Runtime API: 404 for %.*s", (int)h->target.size,
                  (const char *)h->target.data);
         reply(a, 404, "text/plain; charset=utf-8",
               slice_of("404 page not found\n"));
-        return;
-    }
-    if (a->job == JOB_NONE) {
-        reply(a, 405, "", slice_of(""));
+        break;
+    default:
+        if (job == JOB_INIT_ERROR && a->box->state != RUNTIME_STARTED) {
+            reply_forbidden(a, NULL, "InitError");
+            break;
+        }
+        a->job = job;
+        go_on(a);
     }
 }
 

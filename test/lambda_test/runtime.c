@@ -119,6 +119,7 @@ static void do_environment(struct runtime *r)
     extern char **environ;
     struct bytes b = {0};
 
+    append(&b, "\n", 1);
     for (char **e = environ; *e != NULL; e++) {
         append_format(&b, "%s\n", *e);
     }
