@@ -1,7 +1,7 @@
 /*
  * wire.c - plays a scripted Runtime API against the real bootstrap
  *
- *     wire [-v] [-j N] [--bin NAME=PATH]... [--under 'PREFIX...']
+ *     wire [-v] [-x] [-j N] [--bin NAME=PATH]... [--under 'PREFIX...']
  *          [--no-limits] [--calls FILE] [--record FILE] BOOTSTRAP SCRIPT...
  *
  * A script is a transcript that runs. The peer (this program) executes it from
@@ -92,6 +92,7 @@
  * event, gets SIGTERM and exits with 143. Nothing may be left unread then, and
  * nothing may stand on stdout, ever.
  *
+ * -v names each case, and -x begins no other after a failure.
  * --under runs bootstrap under a prefix command (an emulator) and skips budgets
  * and limits; --no-limits skips limits alone (a sanitizer needs more memory).
  * --record writes a line a case: where it stands, its name, a tab, and all the
@@ -183,6 +184,7 @@ static struct {
     char *under;
     int no_limits;
     int verbose;
+    int first_failure; /* is enough */
     size_t jobs;
     const char *calls;
     FILE *record;
@@ -2115,13 +2117,15 @@ static void show_progress(size_t done)
 static int play_all(void)
 {
     size_t count[BROKEN + 1] = {0};
-    size_t next = 0, running = 0;
+    size_t next = 0, running = 0, end = scene_count;
 
-    for (size_t done = 0; done < scene_count;) {
+    for (size_t done = 0; done < end;) {
         if (done < next && scenes[done].pid == 0) {
             report(&scenes[done]);
             count[scenes[done++].status]++;
-        } else if (next < scene_count && running < option.jobs) {
+            if (option.first_failure && count[FAILED] + count[BROKEN] > 0)
+                end = next;
+        } else if (next < end && running < option.jobs) {
             start_scene(&scenes[next++]);
             running++;
         } else {
@@ -2144,7 +2148,7 @@ static int play_all(void)
 
 static _Noreturn void usage(void)
 {
-    fputs("usage: wire [-v] [-j N] [--bin NAME=PATH]... [--under PREFIX]\n"
+    fputs("usage: wire [-v] [-x] [-j N] [--bin NAME=PATH]... [--under PREFIX]\n"
           "            [--no-limits] [--calls FILE] [--record FILE]\n"
           "            BOOTSTRAP SCRIPT...\n",
           stderr);
@@ -2176,6 +2180,8 @@ static int read_options(int argc, char **argv)
 
         if (!strcmp(name, "-v"))
             option.verbose = 1;
+        else if (!strcmp(name, "-x"))
+            option.first_failure = 1;
         else if (!strcmp(name, "--no-limits"))
             option.no_limits = 1;
         else if (value && read_value(name, value))

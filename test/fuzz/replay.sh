@@ -2,7 +2,7 @@
 # Plays inputs that are known to the targets: replay.sh TARGET...
 for target; do
     command=build/fuzz/$target.replay
-    for list in build/fuzz/lists/$target.txt test/fuzz/*/$target.txt; do
+    for list in build/fuzz/lists/$target.txt test/fuzz/*/"$target.txt"; do
         [ ! -e $list ] || command="$command $list"
     done
     set -- "$@" "$target: $command"
