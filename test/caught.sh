@@ -46,7 +46,7 @@ try() {
 play() {
     for script in README.md $(wc -l test/wire/*.txt | grep -v -e total \
         -e common.txt | sort -n | sed 's/.* //'); do
-        try "$2 transcripts" build/test/wire -j 4 $4 \
+        try "$2 transcripts" build/test/wire -x -j 4 $4 \
             --bin puppet=$1/puppet.$2 --bin hello=$1/hello.$2 $3 $script
     done
 }
