@@ -27,7 +27,7 @@ build() {
 try() {
     name=$1
     shift
-    timeout -k 1 600 "$@" >$log 2>&1 </dev/null
+    (ulimit -t 120 && exec timeout -k 1 600 "$@") >$log 2>&1 </dev/null
     status=$?
     [ $status -eq 0 ] && return
     for process in /proc/[0-9]*; do
