@@ -21,25 +21,29 @@
 
 enum { JSON, TEXT, SSE, FORMATS };
 
+static const char names[FORMATS][8] = {"json", "text", "sse"};
+static const char media_types[FORMATS][40] = {
+    "application/x-ndjson", "text/plain; charset=utf-8",
+    "text/event-stream; charset=utf-8"};
+
 struct job {
     struct http_stream *out;
     struct http_text *text; /* of the response */
     int http;               /* the event is an HTTP request */
-    int format;             /* FORMATS for one that does not exist */
+    int format;             /* FORMATS for one that there is not */
     struct json_token rest; /* of the sentence */
     long word_count;
-    long sent;        /* words, over an earlier connection too */
-    int64_t delay_ns; /* between words; -1 for a bad one */
+    long sent;        /* words, those of an earlier connection too */
+    int64_t delay_ns; /* between words; -1 for one that is no number */
     int64_t now_ns;   /* the monotonic clock when it was last read */
     int64_t wall_ns;  /* what makes wall clock of it */
     int64_t due_ns;   /* when the next word leaves */
     int64_t limit_ns; /* no word leaves after it */
-    char reason[80];  /* why a body was refused */
 };
 
 /* Parameters */
 
-/* As they were given; the type of one that was not is 0. */
+/* Those of one source. The type of what it does not give is 0. */
 struct parameters {
     struct json_token delay, format, sentence;
 };
@@ -52,44 +56,22 @@ const char handler_options[] =
 
 static struct parameters options;
 
-static const struct {
-    char name[8];
-    char media_type[40];
-} formats[FORMATS] = {{"json", "application/x-ndjson"},
-                      {"text", "text/plain; charset=utf-8"},
-                      {"sse", "text/event-stream; charset=utf-8"}};
-
-static int format_of(const struct json_token *name)
-{
-    int f = 0;
-
-    while (f < FORMATS && (name->type != JSON_STRING ||
-                           name->length != strlen(formats[f].name) ||
-                           memcmp(name->text, formats[f].name, name->length)))
-        f++;
-    return f;
-}
-
-/* Sets those that were given, over what was set before. */
+/* Sets what a source gives, over what was set before. */
 static void set(struct job *j, const struct parameters *p)
 {
     if (p->delay.type != 0 && (p->delay.type != JSON_NUMBER ||
                                json_decimal(&p->delay, 9, &j->delay_ns) < 0))
         j->delay_ns = -1;
     if (p->format.type != 0)
-        j->format = format_of(&p->format);
+        for (j->format = 0; j->format < FORMATS; j->format++)
+            if (json_equal(&p->format, names[j->format]))
+                break;
     if (p->sentence.type != 0)
         j->rest = p->sentence;
 }
 
-static void decode(struct json_token *token)
-{
-    if (token->type == JSON_STRING)
-        token->length = json_decode(token, token->text);
-}
-
-/* Sets those that a JSON object has, in which a number is a token of
- * `number_type`. 0, or an error of json_pick(). */
+/* Sets what a JSON object gives, in which a number is a token of `number_type`.
+ * 0, or an error of json_pick(). */
 static int set_from(struct job *j, char *object, size_t length, int number_type,
                     size_t *at)
 {
@@ -98,21 +80,19 @@ static int set_from(struct job *j, char *object, size_t length, int number_type,
         {"delay", &p.delay}, {"format", &p.format}, {"sentence", &p.sentence}};
     int rc = json_pick(object, length, 0, wants, 3, at);
 
-    decode(&p.delay);
-    decode(&p.format);
-    decode(&p.sentence);
     if (p.delay.type != 0)
         p.delay.type = p.delay.type == number_type ? JSON_NUMBER : JSON_NULL;
+    if (p.sentence.type == JSON_STRING)
+        p.sentence.length = json_decode(&p.sentence, p.sentence.text);
     set(j, &p);
     return rc;
 }
 
-/* Sets those of an HTTP request: of its query, where each value is a string,
- * and over them those of its body. NULL, or what was wrong. */
-static const char *set_from_request(struct job *j,
+/* Sets what an HTTP request gives: by its query, where each value is a string,
+ * and over that by its body. NULL, or what was wrong. */
+static const char *set_from_request(struct job *j, struct http_text *reason,
                                     const struct lambda_request *request)
 {
-    struct http_text reason = http_text_in(j->reason, sizeof j->reason);
     size_t at;
     int rc = 0;
 
@@ -122,8 +102,8 @@ static const char *set_from_request(struct job *j,
         rc = set_from(j, request->body, request->body_length, JSON_NUMBER, &at);
     if (rc == 0)
         return request->wrong;
-    lambda_json_reason(&reason, "body", rc, at);
-    return j->reason;
+    lambda_json_reason(reason, "body", rc, at);
+    return reason->bytes;
 }
 
 static const char *check(const struct job *j)
@@ -180,17 +160,11 @@ static int64_t clock_ns(clockid_t clock)
     return t.tv_sec * SECOND_NS + t.tv_nsec;
 }
 
-static void start_clock(struct job *j, const struct invocation *in)
+/* Reads the clocks: the next word is due now. */
+static void start_clock(struct job *j)
 {
-    int64_t left_ms = lambda_time_left_ms(in);
-
     j->now_ns = j->due_ns = clock_ns(CLOCK_MONOTONIC);
     j->wall_ns = clock_ns(CLOCK_REALTIME) - j->now_ns;
-    j->limit_ns = INT64_MAX;
-    /* A deadline that is past on arrival, or further off than 30 years, is
-     * none. */
-    if (left_ms > 0 && left_ms < 1000 * SECOND_NS)
-        j->limit_ns = j->now_ns + left_ms * (SECOND_NS / 1000) - MARGIN_NS;
 }
 
 /* Waits until the next word is due. 0; 1 when it would leave too late; < 0
@@ -210,10 +184,8 @@ static int wait_turn(struct job *j)
         (void)nanosleep(&t, NULL);
         j->now_ns = clock_ns(CLOCK_MONOTONIC);
     }
-    if (-early > j->delay_ns && -early > MARGIN_NS) { /* it was frozen */
-        j->due_ns = j->now_ns;
-        j->wall_ns = clock_ns(CLOCK_REALTIME) - j->now_ns;
-    }
+    if (-early > j->delay_ns && -early > MARGIN_NS)
+        start_clock(j); /* the process was frozen */
     j->due_ns += j->delay_ns;
     return slept ? http_look(j->out) : 0;
 }
@@ -236,16 +208,6 @@ static void end_line(struct job *j)
         http_format(j->text, "id: %ld\n\n", j->sent);
 }
 
-static void put_start(struct job *j, const char *request_id)
-{
-    begin_line(j, "start");
-    http_format(
-        j->text,
-        "{\"status\":\"start\",\"request_id\":\"%s\",\"word_count\":%ld",
-        request_id, j->word_count);
-    end_line(j);
-}
-
 static void put_word(struct job *j, const char *word, size_t length)
 {
     j->sent++;
@@ -262,19 +224,18 @@ static void put_word(struct job *j, const char *word, size_t length)
     end_line(j);
 }
 
-/* The last line. It is not flushed: it leaves with the end of the response. */
-static void put_end(struct job *j, const char *error)
+/* The first line and the last: how the stream stands, what is to be said of
+ * that as a member with a comma, and a count of words. */
+static void put_status(struct job *j, const char *status, const char *name,
+                       const char *value, long word_count)
 {
-    if (j->format == TEXT) {
-        http_format(j->text, "\n");
+    if (j->format == TEXT)
         return;
-    }
-    begin_line(j, error ? "error" : "complete");
-    if (error)
-        http_format(j->text, "{\"status\":\"error\",\"error\":\"%s\"", error);
-    else
-        http_format(j->text, "{\"status\":\"complete\"");
-    http_format(j->text, ",\"word_count\":%ld", j->sent);
+    begin_line(j, status);
+    http_format(j->text, "{\"status\":\"%s\"", status);
+    if (name)
+        http_format(j->text, ",\"%s\":\"%s\"", name, value);
+    http_format(j->text, ",\"word_count\":%ld", word_count);
     end_line(j);
 }
 
@@ -284,38 +245,38 @@ static void put_head(struct job *j, int status)
 {
     if (j->http)
         (void)http_status(j->out, status);
-    (void)http_header(j->out, "Content-Type", formats[j->format].media_type);
+    (void)http_header(j->out, "Content-Type", media_types[j->format]);
     if (j->http)
         (void)http_header(j->out, "X-Content-Type-Options", "nosniff");
     if (j->http && j->format == SSE)
         (void)http_header(j->out, "Cache-Control", "no-cache");
 }
 
-static int refuse(struct job *j, const char *error)
+static int refuse(struct job *j, const char *why)
 {
     if (!j->http)
-        return lambda_fail(j->out, "Function.InvalidEvent", error);
+        return lambda_fail(j->out, "Function.InvalidEvent", why);
     j->format = JSON;
     put_head(j, 400);
     http_format(j->text, "{\"status\":\"error\",\"error\":");
-    lambda_quote(j->text, error, strlen(error));
+    lambda_quote(j->text, why, strlen(why));
     http_format(j->text, "}\n");
     return 0;
 }
 
 /* An EventSource that connects again says which event it saw last: passes over
- * the words up to it. Gives 0 when none is left, and status 204 is to tell it
- * not to come again. */
+ * the words up to it. 0 when none is left, and status 204 is to tell it not to
+ * come again. */
 static int resume(struct job *j, const struct lambda_request *request)
 {
-    char text[24] = "";
-    const char *end, *word;
+    const char *end = NULL, *word;
+    char text[16];
     int64_t id;
 
-    (void)lambda_header(request, "last-event-id", text, sizeof text);
-    end = http_decimal(text, INT32_MAX, &id);
+    if (lambda_header(request, "last-event-id", text, sizeof text) > 0)
+        end = http_decimal(text, INT32_MAX, &id);
     if (!end || *end != '\0')
-        return 1; /* it connects for the first time, or is something else */
+        return 1; /* it comes for the first time, or is something else */
     while (j->sent < id && next_word(&j->rest, &word) > 0)
         j->sent++;
     return j->sent < j->word_count;
@@ -324,31 +285,38 @@ static int resume(struct job *j, const struct lambda_request *request)
 static int stream_words(struct job *j, const struct invocation *in)
 {
     static const char late[] = "the deadline came before the last word";
+    int64_t left_ms = lambda_time_left_ms(in);
     const char *word;
     size_t length;
     int rc = 0;
 
-    start_clock(j, in);
-    if (j->format != TEXT && j->sent == 0) {
-        put_start(j, in->request_id);
+    start_clock(j);
+    /* A deadline that is past on arrival, or further off than 30 years, is
+     * none. */
+    j->limit_ns = INT64_MAX;
+    if (left_ms > 0 && left_ms < 1000 * SECOND_NS)
+        j->limit_ns = j->now_ns + left_ms * (SECOND_NS / 1000) - MARGIN_NS;
+    if (j->sent == 0 && j->format != TEXT) {
+        put_status(j, "start", "request_id", in->request_id, j->word_count);
         rc = http_flush(j->out);
     }
     while (rc == 0 && (length = next_word(&j->rest, &word)) > 0) {
         rc = wait_turn(j);
-        if (rc > 0) {
-            put_end(j, late);
-            return lambda_fail(j->out, "Function.DeadlineExceeded", late);
-        }
         if (rc == 0) {
             put_word(j, word, length);
             rc = http_flush(j->out);
         }
     }
-    put_end(j, NULL);
-    return rc;
+    if (rc == 0)
+        put_status(j, "complete", NULL, NULL, j->sent);
+    if (rc > 0)
+        put_status(j, "error", "error", late, j->sent);
+    if (j->format == TEXT)
+        http_format(j->text, "\n");
+    /* The last line is not flushed: it leaves with the end of the response. */
+    return rc > 0 ? lambda_fail(j->out, "Function.DeadlineExceeded", late) : rc;
 }
 
-/* The defaults, and over them nothing yet. */
 static struct job begin(struct http_stream *out)
 {
     static char sentence[] =
@@ -385,6 +353,8 @@ int handler_invoke(const struct invocation *in, struct http_stream *out)
     struct job j = begin(out);
     struct lambda_request request;
     struct json_token sentence;
+    char bytes[80];
+    struct http_text reason = http_text_in(bytes, sizeof bytes);
     const char *wrong = NULL, *word;
     size_t at;
 
@@ -392,7 +362,7 @@ int handler_invoke(const struct invocation *in, struct http_stream *out)
     if (j.http < 0)
         return j.http;
     if (j.http)
-        wrong = set_from_request(&j, &request);
+        wrong = set_from_request(&j, &reason, &request);
     else
         (void)set_from(&j, in->event, in->event_length, JSON_NUMBER, &at);
     set(&j, &options);
@@ -400,7 +370,6 @@ int handler_invoke(const struct invocation *in, struct http_stream *out)
         wrong = check(&j);
     if (wrong)
         return refuse(&j, wrong);
-
     sentence = j.rest;
     while (next_word(&sentence, &word) > 0)
         j.word_count++;
