@@ -123,8 +123,11 @@ static void check_object(struct lambda_request *r, struct json_token *value,
 
     if (!absent(value) && value->type != JSON_OBJECT)
         note_wrong(r, wrong);
-    if (value->type != JSON_OBJECT)
-        *value = (struct json_token){JSON_OBJECT, empty, 2};
+    if (value->type == JSON_OBJECT)
+        return;
+    value->type = JSON_OBJECT;
+    value->text = empty;
+    value->length = 2;
 }
 
 /* RFC 3986, section 2.1: "%" HEXDIG HEXDIG. What is not that stays. */

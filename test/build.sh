@@ -64,8 +64,8 @@ else
         [ "$(readelf -hW $bootstrap | grep -c 'DYN')" = 1 ]
     ok 'no interpreter' empty "$(echo "$segments" | grep INTERP)"
     ok 'no library' empty "$(readelf -dW $bootstrap | grep NEEDED)"
-    ok 'relocations of one kind' empty \
-        "$(readelf -rW $bootstrap | grep -o 'R_[A-Z].*' | grep -v '_RELATIV')"
+    # A handler's tables may need some; the word streamer has none.
+    ok 'no relocations' empty "$(readelf -rW $bootstrap | grep -o 'R_[A-Z].*')"
     ok 'a stack that is not executable' \
         [ "$(echo "$segments" | grep -c 'GNU_STACK.* RW ')" = 1 ]
     ok 'no segment writable and executable' empty \
