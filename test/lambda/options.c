@@ -387,7 +387,10 @@ static void set_wire(const char *value)
 static _Noreturn void tell_help(const char *value)
 {
     (void)value;
-    (void)printf("%s%s", usage_text, help_text);
+    (void)printf("%s", usage_text);
+    for (size_t i = 0; help_text[i] != NULL; i++) {
+        (void)printf("%s", help_text[i]);
+    }
     exit(fflush(stdout) == 0 ? 0 : 1);
 }
 
