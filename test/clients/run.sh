@@ -119,7 +119,10 @@ if ! have curl; then
     runtimes=$(skip 'other runtimes: no curl here')
 fi
 
-set -- "$sdk" "$browser" "$runtimes" "$several"
+python='python3 test/clients/aws.py ./bootstrap'
+have python3 || python=$(skip 'boto3, the AWS CLI: no python3 here')
+
+set -- "$sdk" "$python" "$browser" "$runtimes" "$several"
 [ -z "$ric_test" ] || set -- "$@" "$ric_test"
 exec sh test/run.sh "$@" 'node test/clients/load.mjs' \
     'node test/clients/measure.mjs'

@@ -4,8 +4,8 @@ import { spawnSync } from 'node:child_process';
 import { check, equal, eventually, FOREVER, lambda, load, note, progress, run,
          skip, UNLIMITED, WORDS } from './harness.mjs';
 
-const {InvokeCommand, InvokeWithResponseStreamCommand, LambdaClient} =
-    load('@aws-sdk/client-lambda');
+const {GetFunctionCommand, InvokeCommand, InvokeWithResponseStreamCommand,
+       LambdaClient, ListFunctionsCommand} = load('@aws-sdk/client-lambda');
 
 function client(it) {
     return new LambdaClient({
@@ -163,5 +163,38 @@ async function buffered() {
     await it.stop();
 }
 
+/* What a call is refused with. */
+async function refusal(it, command) {
+    try {
+        return await client(it).send(command);
+    } catch (error) {
+        return {name: error.name, status: error.$metadata?.httpStatusCode,
+                id: Boolean(error.$metadata?.requestId), reason: error.Reason};
+    }
+}
+
+async function the_service() {
+    const it = await lambda(['--function-name', 'g'], './bootstrap');
+    const answer = await client(it).send(new InvokeCommand({
+        FunctionName: 'g', Qualifier: '7', LogType: 'Tail',
+        Payload: '{"delay":0}'}));
+    const log = Buffer.from(answer.LogResult ?? '', 'base64').toString();
+
+    check('LogResult', /^START .*\n[^]*^END .*\nREPORT .*\t/m.test(log), log);
+    equal('ExecutedVersion', answer.ExecutedVersion, '7');
+    equal('GetFunction', (await client(it).send(new GetFunctionCommand(
+        {FunctionName: 'g'}))).Configuration.State, 'Active');
+    equal('ListFunctions', (await client(it).send(new ListFunctionsCommand(
+        {}))).Functions.map((f) => f.FunctionName), ['g']);
+    equal('another name', await refusal(it, new InvokeCommand(
+        {FunctionName: 'f'})), {name: 'ResourceNotFoundException', status: 404,
+                                id: true});
+    equal('two qualifiers', (await refusal(it, new InvokeCommand(
+        {FunctionName: 'g:a', Qualifier: 'b'}))).name,
+          'InvalidParameterValueException');
+    await it.stop();
+}
+
 await run(words_one_by_one, no_chunk_waits, many_bytes, error_in_mid_stream,
-          timeout_in_mid_stream, error_before_the_first_byte, buffered);
+          timeout_in_mid_stream, error_before_the_first_byte, buffered,
+          the_service);
