@@ -1,7 +1,7 @@
 /*
  * The local Lambda, both of its ports: clients and a runtime that send anything
  * in any order. Its connections are socket pairs, its clock is moved by the
- * input, and the runtime's process is only said to exist.
+ * input, and processes are only said to exist.
  *
  * Byte 0 of the input chooses a form of the transcript and options. Each byte
  * 0xff then begins a step: a letter, the digit of one of 8 peers, and bytes.
@@ -13,7 +13,7 @@
  *     e  sends nothing more
  *     c  closes
  *     t  time passes: 1 ms for digit 0, four times as much for each further
- *     d  the runtime's process ends
+ *     d  the process of that number ends; its status is the number of bytes
  *
  * At the end everybody closes and time goes on. Then no connection may be left
  * open; what a client was sent is a number of whole responses, of which the
@@ -63,9 +63,12 @@ ssize_t fuzz_write(int fd, const void *bytes, size_t size);
 #define SENT_MAX      4096
 #define ANSWERS_MAX   65536
 #define TURNS_MAX     100000
-#define PID           0x3ffffff0 /* above the largest that there can be */
+#define PROCESSES     8
+#define FIRST_PID     0x3ffffff0 /* above the largest that there can be */
 #define BIG_BYTES     1024u
 #define FIRST_TIME_NS (1000 * NS_PER_S)
+
+enum life { NONE, RUNS, ENDED /* and is not waited for yet */ };
 
 struct peer {
     int fd; /* 0: not connected */
@@ -83,8 +86,8 @@ static struct {
     size_t pending_count[2];
     int64_t time_ns;
     size_t turns;
-    bool process, exited; /* there is one; its end is not waited for yet */
-    int status;
+    enum life processes[PROCESSES];
+    int statuses[PROCESSES];
     jmp_buf over;
 } now;
 
@@ -97,6 +100,7 @@ static struct settings settings = {.api_host = "127.0.0.1",
                                    .concurrency = 1,
                                    .memory_mb = 128,
                                    .program = {program, folder},
+                                   .extensions = {{program, folder}},
                                    .arguments = arguments};
 
 static bool accepted[DESCRIPTORS];
@@ -150,9 +154,9 @@ ssize_t fuzz_write(int fd, const void *bytes, size_t size)
     return (ssize_t)size;
 }
 
-/* The process of the runtime */
+/* Processes: the runtime's, and an extension's */
 
-/* It is alone: there is no /proc. */
+/* They have no others: there is no /proc. */
 DIR *fuzz_opendir(const char *name)
 {
     (void)name;
@@ -161,50 +165,68 @@ DIR *fuzz_opendir(const char *name)
 
 pid_t fuzz_fork(void)
 {
-    now.process = true;
-    return PID;
+    for (int i = 0; i < PROCESSES; i++) {
+        if (now.processes[i] == NONE) {
+            now.processes[i] = RUNS;
+            return FIRST_PID + i;
+        }
+    }
+    errno = EAGAIN;
+    return -1;
 }
 
-static void end_process(int status)
+static void end_process(int i, int status)
 {
-    if (now.process && !now.exited) {
-        now.exited = true;
-        now.status = status;
+    if (i >= 0 && i < PROCESSES && now.processes[i] == RUNS) {
+        now.processes[i] = ENDED;
+        now.statuses[i] = status;
         (void)raise(SIGCHLD);
     }
 }
 
+/* SIGTERM may be ignored: a process ends when the input says so. */
 int fuzz_kill(pid_t pid, int number)
 {
-    if (pid == PID || pid == -PID) {
-        end_process(number);
+    if (number == SIGKILL) {
+        end_process((pid < 0 ? -pid : pid) - FIRST_PID, number);
     }
     return 0;
 }
 
+/* The first process in that state; -1: none is. */
+static int process_in(enum life life)
+{
+    for (int i = 0; i < PROCESSES; i++) {
+        if (now.processes[i] == life) {
+            return i;
+        }
+    }
+    return -1;
+}
+
 int fuzz_waitid(idtype_t type, id_t id, siginfo_t *info, int options)
 {
+    int i = process_in(ENDED);
+
     (void)type, (void)id, (void)options;
-    if (!now.process) {
-        errno = ECHILD;
-        return -1;
-    }
-    info->si_pid = now.exited ? PID : 0;
+    info->si_pid = i < 0 ? 0 : FIRST_PID + i;
     return 0;
 }
 
 pid_t fuzz_waitpid(pid_t pid, int *status, int options)
 {
-    (void)pid, (void)options;
-    if (!now.exited) {
+    int i = pid > 0 ? pid - FIRST_PID : process_in(ENDED);
+
+    (void)options;
+    if (i < 0 || i >= PROCESSES || now.processes[i] != ENDED) {
         errno = ECHILD;
-        return now.process && (options & WNOHANG) != 0 ? 0 : -1;
+        return -1;
     }
     if (status != NULL) {
-        *status = now.status;
+        *status = now.statuses[i];
     }
-    now.process = now.exited = false;
-    return PID;
+    now.processes[i] = NONE;
+    return FIRST_PID + i;
 }
 
 pid_t fuzz_wait4(pid_t pid, int *status, int options, struct rusage *usage)
@@ -376,7 +398,7 @@ static void step(const uint8_t *bytes, size_t size)
         now.time_ns += NS_PER_MS << bytes[1] % PEERS * 2;
         break;
     case 'd':
-        end_process(bytes[1] % PEERS << 8);
+        end_process(bytes[1] % PROCESSES, (int)(size - 2) << 8 & 0xff00);
         break;
     default:
         break;
@@ -417,8 +439,8 @@ static int settle(int timeout_ms)
         now.time_ns += timeout_ms * NS_PER_MS;
         return 0;
     }
-    if (now.process && !now.exited) {
-        end_process(0);
+    if (process_in(RUNS) >= 0) {
+        end_process(process_in(RUNS), 0);
         return 0;
     }
     EXPECT(accepted_count == 0);
@@ -501,6 +523,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     settings.cors_origins = (data[0] & 8) != 0 ? "http://o,null" : NULL;
     settings.cors_credentials = (data[0] & 16) != 0;
+    settings.extension_count = (data[0] & 64) != 0;
     settings.throttle = (data[0] & 32) != 0;
     if (setjmp(now.over) == 0) {
         (void)loop_run();
