@@ -98,6 +98,7 @@ InvalidParameterValueException DeleteConflict" "$@"; do
         [ $tries -le $limit ] || fail "aws $1 $2: $error"
         [ $tries -gt 1 ] || say "waiting: $error"
         sleep 2
+        [ "$code" != ResourceConflictException ] || look
     done
 }
 
@@ -105,7 +106,7 @@ InvalidParameterValueException DeleteConflict" "$@"; do
 
 # The function, when no change of it is under way; status 1 if there is none.
 look() {
-    tries=0
+    looks=0
     while call ResourceNotFoundException lambda get-function-configuration \
         --function-name "$FUNCTION" --query "[State, LastUpdateStatus, \
 PackageType, Runtime, Role, CodeSha256, Architectures[0], Handler, Timeout, \
@@ -123,9 +124,9 @@ MemorySize, StateReason || LastUpdateStatusReason]"; do
         Pending,* | *,InProgress) ;;
         *) return 0 ;;
         esac
-        tries=$((tries + 1))
-        [ $tries -le 300 ] || fail "$FUNCTION stays $state, $update"
-        [ $tries -gt 1 ] || say "waiting: $FUNCTION is $state, $update"
+        looks=$((looks + 1))
+        [ $looks -le 300 ] || fail "$FUNCTION stays $state, $update"
+        [ $looks -gt 1 ] || say "waiting: $FUNCTION is $state, $update"
         sleep 1
     done
     return 1

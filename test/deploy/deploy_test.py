@@ -29,7 +29,6 @@ TOP = os.path.dirname(os.path.dirname(HERE))
 AWS = '/usr/bin/aws'
 MODELS = load_models('/usr/lib/python3/dist-packages/awscli/botocore/data',
                      os.path.join(HERE, 'model.json'))
-ZIP = os.path.abspath(sys.argv[1])
 # All that deploy.sh may call besides aws and curl.
 TOOLS = ('awk base64 cat env expr mktemp od rm sed sh sha256sum tr wc').split()
 KEY, SECRET = 'AKIDEXAMPLE', 'canary/secret+"\\key'
@@ -71,8 +70,9 @@ scratch = tempfile.mkdtemp()
 # The CLI of /usr/bin/python3, loaded once.
 SOCKET = os.path.join(scratch, 'cli')
 CLI = f'/usr/bin/python3 -SE {os.path.join(HERE, "cli.py")} {SOCKET}'
-# A copy, so that the script may be edited while its tests run.
+# Copies, so that the script may be edited and the zip built while the tests run.
 SCRIPT = shutil.copy(os.path.join(HERE, 'deploy.sh'), scratch)
+ZIP = shutil.copy(sys.argv[1], os.path.join(scratch, 'function.zip'))
 
 
 def ok(name, right, *seen):
