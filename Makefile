@@ -168,7 +168,7 @@ FORCE:
 
 include $(ROOT)test/deploy/deploy.mk
 ifndef ROOT
-include test/test.mk test/deep.mk
+include test/test.mk test/deep.mk test/handlers/handlers.mk
 endif
 -include $(OBJECTS:.o=.d) $(wildcard $(foreach f,$(A)/handler $(FAMILIES),\
     $(f)/*.d $(f)/*/*.d $(f)/*/*/*.d))

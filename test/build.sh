@@ -25,7 +25,7 @@ copy() {
     rm -rf "$1" && mkdir -p "$1/test"
     cp -R Makefile ./*.c ./*.h "$1" &&
         cp -R test/*.mk test/hello.c test/tools test/lambda test/lambda.c \
-            test/wire test/project test/deploy "$1/test"
+            test/wire test/handlers test/project test/deploy "$1/test"
 }
 in_copy() { (cd "$dir" && "$@" 2>&1); }
 # Whether make, in the copy, links something. The kernel's clock for files has

@@ -9,8 +9,6 @@
 
 const char handler_options[] = "";
 
-#define LIMIT (INT64_C(1) << 56) /* larger than files are */
-
 static int folder; /* open as long as the process lives */
 static unsigned char piece[65536];
 
@@ -27,12 +25,9 @@ int handler_init(struct http_stream *out, char **options)
 static const char *type_of(const char *name)
 {
     static const char *const types[][2] = {
-        {".html", "text/html; charset=utf-8"},
-        {".css", "text/css"},
-        {".js", "text/javascript"},
-        {".json", "application/json"},
-        {".txt", "text/plain; charset=utf-8"},
-        {".png", "image/png"}};
+        {".html", "text/html; charset=utf-8"}, {".css", "text/css"},
+        {".txt", "text/plain; charset=utf-8"}, {".js", "text/javascript"},
+        {".json", "application/json"},         {".png", "image/png"}};
 
     for (; *name != '\0'; name++)
         for (size_t i = 0; i < sizeof types / sizeof *types; i++)
@@ -42,86 +37,87 @@ static const char *type_of(const char *name)
 }
 
 /* Every time in a zip is 1980, so the tag is made of the content (FNV-1a).
- * Gives the size; < 0 for what is not a regular file. */
+ * Gives the size, or -1 for what is not a regular file. */
 static int64_t make_tag(int fd, struct http_text *tag)
 {
     uint64_t hash = UINT64_C(0xcbf29ce484222325);
-    int64_t at = 0;
+    int64_t size = 0;
     ssize_t n;
 
-    for (; (n = pread(fd, piece, sizeof piece, at)) > 0; at += n)
+    for (; (n = pread(fd, piece, sizeof piece, size)) > 0; size += n)
         for (ssize_t i = 0; i < n; i++)
             hash = (hash ^ piece[i]) * UINT64_C(0x100000001b3);
     http_format(tag, "\"%016llx\"", (unsigned long long)hash);
-    return n < 0 ? -1 : at;
-}
-
-/* Sends the bytes from `from` up to `to`. */
-static int send_piece(struct http_stream *out, int fd, int64_t from, int64_t to)
-{
-    int64_t left;
-    ssize_t n;
-
-    for (; (left = to - from) > 0; from += n) {
-        n = pread(fd, piece, left < 65536 ? (size_t)left : 65536, from);
-        if (n <= 0)
-            return lambda_fail(out, "Function.FileChanged", "it is shorter");
-        if (http_write(out, piece, (size_t)n) < 0)
-            break; /* nobody waits any more */
-    }
-    return 0;
+    return n < 0 ? -1 : size;
 }
 
 /* RFC 9110, section 14.1.2: "bytes=" first "-" [last], or "bytes=-" suffix.
- * 206, and *from and *to are what to send; 416: nothing of it is there; 200: it
- * is not understood, and the file is sent whole. */
+ * 206, and what to send; 416; 200 for what may be passed over. */
 static int read_range(const char *p, int64_t *from, int64_t *to)
 {
-    int64_t size = *to, first = -1, last = INT64_MAX;
+    int64_t size = *to, first = -1, last = INT32_MAX;
 
     p = memcmp(p, "bytes=", 6) == 0 ? p + 6 : "";
     if (*p != '-')
-        p = http_decimal(p, LIMIT, &first);
+        p = http_decimal(p, INT32_MAX, &first);
     if (!p || *p != '-')
         return 200;
     if (*++p != '\0' || first < 0)
-        p = http_decimal(p, LIMIT, &last);
+        p = http_decimal(p, INT32_MAX, &last);
     if (!p || *p != '\0' || last < first)
         return 200;
     *from = first >= 0 ? first : last < size ? size - last : 0;
-    *to = first < 0 || last >= size ? size : last + 1;
+    *to = first >= 0 && last < size ? last + 1 : size;
     return *from < size ? 206 : 416;
 }
 
-static int answer(struct http_stream *out, const struct lambda_request *r,
+static int refuse(struct http_stream *out, int status, const char *name,
+                  const char *value, const char *why)
+{
+    http_status(out, status);
+    http_header(out, name, value);
+    return http_write(out, why, strlen(why));
+}
+
+static int answer(const struct lambda_request *r, struct http_stream *out,
                   const char *name, int fd)
 {
     char tag[20], value[256] = "";
     struct http_text text = http_text_in(tag, sizeof tag);
     int64_t size = make_tag(fd, &text), from = 0, to = size;
-    int status = size < 0 ? 404 : size > 0 ? 200 : 204;
+    int status = size > 0 ? 200 : 204, rc = 0;
 
-    /* One tag, perhaps weak. For a list of them the file is sent again. */
+    if (size < 0)
+        return refuse(out, 404, "Cache-Control", "no-cache", "no such file\n");
     if (lambda_header(r, "If-None-Match", value, sizeof value) > 0 &&
         strcmp(*value == 'W' ? value + 2 : value, tag) == 0)
-        status = 304;
-    else if (status == 200 && lambda_header(r, "If-Range", value, 256) == 0 &&
-             lambda_header(r, "Range", value, sizeof value) > 0)
+        status = 304; /* for a list of tags the file is sent again */
+    else if (size > 0 && lambda_header(r, "If-Range", value, 256) == 0 &&
+             lambda_header(r, "Range", value, 256) > 0)
         status = read_range(value, &from, &to);
-    http_status(out, status);
-    http_header(out, "Content-Type", type_of(status < 400 ? name : ".txt"));
-    http_header(out, "ETag", tag);
     text = http_text_in(value, sizeof value);
-    http_format(&text, "bytes %lld-%lld/%lld", (long long)from,
-                (long long)to - 1, (long long)size);
+    if (status == 206)
+        http_format(&text, "bytes %ld-%ld/", (long)from, (long)to - 1);
+    else
+        http_format(&text, "bytes */");
+    http_format(&text, "%ld", (long)size);
+    if (status == 416)
+        return refuse(out, 416, "Content-Range", value, "no such range\n");
+    http_status(out, status);
+    http_header(out, "Content-Type", type_of(name));
+    http_header(out, "ETag", tag);
     if (status == 206)
         http_header(out, "Content-Range", value);
     if (status == 304 || json_equal(&r->method, "HEAD"))
         return 0;
-    if (status < 400)
-        return send_piece(out, fd, from, to);
-    http_format(&out->text, "no such %s\n", status == 404 ? "file" : "range");
-    return 0;
+    for (ssize_t n; rc >= 0 && from < to; from += n) {
+        n = pread(fd, piece, sizeof piece, from);
+        if (n <= 0)
+            return lambda_fail(out, "Function.FileChanged", "it is shorter");
+        n = n < to - from ? n : (ssize_t)(to - from);
+        rc = http_write(out, piece, (size_t)n);
+    }
+    return rc;
 }
 
 int handler_invoke(const struct invocation *in, struct http_stream *out)
@@ -132,11 +128,13 @@ int handler_invoke(const struct invocation *in, struct http_stream *out)
 
     if (rc <= 0)
         return rc < 0 ? rc : lambda_fail(out, "Function.InvalidEvent", "HTTP");
+    if (!json_equal(&r.method, "GET") && !json_equal(&r.method, "HEAD"))
+        return refuse(out, 405, "Allow", "GET, HEAD", "no such method\n");
     /* A slash, a dot in front, or a symbolic link could lead out of it. */
     if (lambda_path(&r, path, sizeof path) && memcmp(path, "/files/", 7) == 0 &&
         path[7] != '.' && !memchr(path + 7, '/', strlen(path + 7)))
         fd = openat(folder, path + 7, O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    rc = answer(out, &r, path, fd);
+    rc = answer(&r, out, path, fd);
     (void)close(fd);
     return rc;
 }

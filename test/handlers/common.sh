@@ -1,0 +1,100 @@
+#!/bin/sh
+# For the tests of handlers, which are built as their users build them and
+# called by curl through the local Lambda. Sourced; $handler is its name.
+. test/ok.sh
+unset HANDLER EVENT HOSTED ARCH B V FILES LDLIBS
+export MAKEFLAGS=
+dir=build/handlers/$handler
+rm -rf $dir && mkdir -p $dir
+serving=
+trap 'stop_serving' EXIT
+
+give_up() {
+    skip "$1"
+    finish
+    exit
+}
+command -v curl >/dev/null || give_up "$handler: no curl here"
+
+# has HEADER [LIBRARY...]: whether a program that includes it can be linked.
+has() {
+    printf '#include <%s>\nint main(void) { return 0; }\n' "$1" >$dir/probe.c
+    shift
+    cc -o $dir/probe $dir/probe.c "$@" 2>/dev/null
+}
+
+# built ARGUMENT...: makes $dir/bootstrap and, where it can, $dir/function.zip.
+built() {
+    goal="all zip" from=build/handlers/core
+    command -v zip >/dev/null || goal=all
+    make -s B=$from CFLAGS="${CFLAGS:--Os -Werror}" "$@" $goal >$dir/zip.txt \
+        2>$dir/make.err || {
+        cat $dir/make.err
+        return 1
+    }
+    case " $*" in
+    *' HOSTED=1'*) cp $from/hosted/bootstrap $dir/bootstrap ;;
+    *) cp $from/bootstrap $dir/bootstrap ;;
+    esac
+    [ "$goal" = all ] || echo "$handler: $(head -n 1 $dir/zip.txt)"
+}
+
+# serve OPTION...: starts the local Lambda; $url is where it answers.
+serve() {
+    stop_serving
+    build/lambda --port 0 --runtime-api 127.0.0.1:0 "$@" -- $dir/bootstrap \
+        >$dir/log 2>&1 &
+    serving=$!
+    until grep -q 'listening on' $dir/log; do
+        kill -0 $serving || exit 1
+        sleep 0.1
+    done
+    url=$(sed -n 's,.*listening on \(http://127.0.0.1:[0-9]*\).*,\1,p' $dir/log)
+}
+stop_serving() {
+    [ -z "$serving" ] || { kill $serving && wait $serving; } 2>/dev/null
+    serving=
+}
+
+# get PATH OPTION...: the body goes to $dir/body, the head to $dir/head.
+get() {
+    path=$1
+    shift
+    curl -sS --path-as-is -D $dir/head -o $dir/body "$@" "$url$path"
+}
+# What the last answer had. Header names in any case.
+status() {
+    [ "$(sed -n '1s/[^ ]* \([0-9]*\).*/\1/p' $dir/head)" = "$1" ] || {
+        sed -n 1p $dir/head
+        false
+    }
+}
+header() {
+    grep -i "^$1:" $dir/head | cut -d ' ' -f 2- | tr -d '\r' >$dir/values
+    [ "$(cat $dir/values)" = "$2" ] || {
+        cat $dir/values
+        false
+    }
+}
+body() {
+    [ "$(cat $dir/body)" = "$1" ] || {
+        cat $dir/body
+        false
+    }
+}
+# answers NAME STATUS BODY PATH OPTION...
+answers() {
+    of=$1 expected=$2 text=$3
+    shift 3
+    : >$dir/body
+    get "$@"
+    ok "$of: status $expected" status "$expected"
+    ok "$of: body" body "$text"
+}
+not() { ! "$@"; }
+contains() {
+    case $1 in
+    *"$2"*) ;;
+    *) echo "$1" && false ;;
+    esac
+}

@@ -1,0 +1,72 @@
+#!/bin/sh
+# relay.c: commands that print, are silent, die, and do not want to.
+handler=relay
+. test/handlers/common.sh
+ok 'builds' built HOSTED=1 HANDLER=test/handlers/relay.c || { finish; exit 1; }
+
+# relayed COMMAND OPTION...: its events are in $dir/body.
+relayed() {
+    command=$1
+    shift
+    build/lambda --invoke '{}' --env "RELAY_COMMAND=$command" "$@" -- $dir/bootstrap \
+        >$dir/body 2>$dir/log
+}
+relayed 'echo one; echo; printf "two\r\nthree"; echo four >&2; exit 3'
+ok 'lines, and its status' body 'data: one
+
+data: 
+
+data: two
+
+data: threefour
+
+event: exit
+data: {"status":3}'
+relayed 'true'
+ok 'nothing' body 'event: exit
+data: {"status":0}'
+relayed 'kill -9 $$'
+ok 'a signal' body 'event: exit
+data: {"signal":9}'
+relayed 'no-such-command'
+ok 'no such command' contains "$(cat $dir/body)" '{"status":127}'
+relayed 'yes | head -n 100000'
+ok 'a lot' [ "$(grep -c '^data: y$' $dir/body)" = 100000 ]
+relayed 'yes | head -n 1; echo $?; exec sh -c "trap"'
+ok 'SIGPIPE is not ignored' contains "$(cat $dir/body)" '{"status":0}'
+relayed 'grep SigIgn /proc/self/status; ls -l /proc/self/fd'
+ok 'SIGPIPE: its bit' grep -q 'SigIgn:.*[02468ace]...$' $dir/body
+ok 'no socket' [ "$(grep -c socket: $dir/body)" = 0 ]
+relayed 'printf begun; sleep 2; echo; sleep 2; echo end' --env RELAY_HEARTBEAT=1
+ok 'heartbeats' grep -q '^: alive' $dir/body
+ok 'none inside a line' [ "$(sed -n '1,2p' $dir/body | tr '\n' _)" = 'data: begun__' ]
+ok 'what comes after' grep -q '^data: end$' $dir/body
+
+# ends PID-FILE: the process that is named there is gone, not a zombie.
+ends() {
+    pid=$(cat $1) && ! kill -0 "$pid" 2>/dev/null
+}
+ok 'at the deadline it fails' not relayed "sleep 900 & echo \$! >$PWD/$dir/pid; wait" --timeout 2
+ok 'with a name' grep -q Function.DeadlineExceeded $dir/log
+ok 'and no time-out of Lambda' [ "$(grep -c 'Task timed out' $dir/log)" = 0 ]
+ok 'the command is gone' ends $dir/pid
+relayed "trap '' TERM; echo \$\$ >$PWD/$dir/pid; while :; do sleep 1; done" --timeout 3
+ok 'one that ignores SIGTERM' ends $dir/pid
+relayed "exec >&- 2>&-; echo \$\$ >$PWD/$dir/pid; sleep 900" --timeout 3
+ok 'one that closed its output' ends $dir/pid
+relayed "sleep 900 >/dev/null 2>&1 & echo \$! >$PWD/$dir/pid; echo done"
+ok 'what it left behind' ends $dir/pid
+
+# The same process answers again, by HTTP, without children of its own.
+serve --env 'RELAY_COMMAND=echo $PPID'
+get /
+ok 'by HTTP' status 200
+ok 'its type' header Content-Type text/event-stream
+parent=$(sed -n 's/^data: \([0-9]*\)$/\1/p' $dir/body)
+get /
+get /
+ok 'three of one process' contains "$(cat $dir/body)" "data: $parent"
+ok 'no zombie' [ -z "$(ps -o pid= --ppid "$parent")" ]
+build/lambda --invoke '{}' -- $dir/bootstrap >$dir/out 2>$dir/err
+ok 'no command: it says so' grep -q Function.NoCommand $dir/err
+finish
