@@ -1,6 +1,6 @@
 # Handlers as people write them, with their tests: `make handlers`.
 
 handlers: $(B)/lambda
-	@sh test/run.sh $(foreach h,gateway batch file gzip relay,'$(h): sh test/handlers/$(h).sh')
+	@sh test/run.sh $(foreach h,gateway batch file gzip relay proxy,'$(h): sh test/handlers/$(h).sh')
 
 .PHONY: handlers

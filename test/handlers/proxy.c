@@ -133,6 +133,11 @@ int handler_invoke(const struct invocation *in, struct http_stream *out)
 
     if (a.http < 0)
         return a.http;
+    if (a.http && !json_equal(&r.method, "POST")) {
+        http_status(out, 405);
+        http_header(out, "Allow", "POST");
+        return http_write(out, "{\"error\":\"POST it\"}\n", 20);
+    }
     (void)curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE,
                            (curl_off_t)length);
     (void)curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body);
