@@ -41,7 +41,7 @@ struct row {
     {                                                              \
         .name = "pacing", .early = -1, .attacked = -1, __VA_ARGS__ \
     }
-#define DEADLINE(ms)      .deadline_ms = BEGIN_MS + (ms)
+#define AFTER(ms)         (BEGIN_MS + (ms))
 #define FREEZE(sleep, ms) .oversleeps = (sleep), .longer_ms = (ms)
 
 static const struct row rows[] = {
@@ -102,19 +102,19 @@ static const struct row rows[] = {
      {0, 121, 141, 161, 161, 161}},
     {"a word that is due 100 ms before the deadline is waited for",
      {"t", EVENT("\"delay\":1,", "a b"), TEXT(A B, ALL)},
-     PLAN(DEADLINE(1100)),
+     PLAN(.deadline_ms = AFTER(1100)),
      4,
      1,
      {0, 1000, 1000, 1000}},
     {"a word that is due 99 ms before the deadline is not waited for",
      {"t", EVENT("\"delay\":1,", "a b"), TEXT(A, LATE)},
-     PLAN(DEADLINE(1099)),
+     PLAN(.deadline_ms = AFTER(1099)),
      3,
      0,
      {0, 0, 0}},
     {"the deadline is 101 ms away when the event comes",
      {"t", EVENT("\"delay\":0,", "a b"), TEXT(A B, ALL)},
-     PLAN(DEADLINE(101)),
+     PLAN(.deadline_ms = AFTER(101)),
      4,
      0,
      {0, 0, 0, 0}},
@@ -127,25 +127,25 @@ static const struct row rows[] = {
                              "came before the last word\","
                              "\"word_count\":0" STAMP),
                    LATE)},
-     PLAN(DEADLINE(100)),
+     PLAN(.deadline_ms = AFTER(100)),
      3,
      0,
      {0, 0, 0}},
     {"a deadline that is past when the event comes is none",
      {"t", EVENT("\"delay\":1,", "a b"), TEXT(A B, ALL)},
-     PLAN(DEADLINE(-1)),
+     PLAN(.deadline_ms = AFTER(-1)),
      4,
      1,
      {0, 1000, 1000, 1000}},
     {"the deadline comes while a word waits for its reader",
      {"t", EVENT("\"delay\":0,", "a b b"), TEXT(A B, LATE)},
-     PLAN(DEADLINE(2500), .write_ms = 2000),
+     PLAN(.deadline_ms = AFTER(2500), .write_ms = 2000),
      4,
      0,
      {0, 2000, 4000, 6000}},
     {"frozen until after the deadline: the word that was due, then the error",
      {"t", EVENT("\"delay\":1,", "a b b"), TEXT(A B, LATE)},
-     PLAN(DEADLINE(5000), FREEZE(1, 9000)),
+     PLAN(.deadline_ms = AFTER(5000), FREEZE(1, 9000)),
      4,
      1,
      {0, 10000, 10000, 10000}},
