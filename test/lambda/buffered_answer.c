@@ -36,7 +36,8 @@ static void reply(struct client *c, const char *type, struct slice body)
     }
     cors_filter(&c->fields, c->settings);
     buf_add_slice(&fields, buf_slice(&c->fields));
-    buf_format(&fields, "x-amzn-RequestId: %s\r\n%c", c->id, 0);
+    buf_format(&fields, "x-amzn-RequestId: %s\r\nX-Amzn-Trace-Id: %s\r\n%c",
+               c->id, c->trace, 0);
     client_reply(c, c->status, (char *)fields.data, body);
     buf_free(&fields);
 }

@@ -24,6 +24,7 @@ struct client {
     struct caller caller;
     enum route route;
     const struct settings *settings;
+    char *trace;        /* of the invocation; NULL: none yet */
     char id[UUID_SIZE]; /* of the request, and of the invocation */
     struct function_name function;
     const char *name_fault; /* NULL: none */

@@ -14,10 +14,12 @@
 
 /* What is read at once, and what may wait unparsed. */
 #define READ_BYTES 65536u
-/* How long a peer may go on sending after our last byte, and how long it may
- * take nothing of an answer that is otherwise complete. */
-#define LINGER_NS (2 * NS_PER_S)
-#define STALL_NS  (30 * NS_PER_S)
+/* How long we wait for a peer to go on sending after our last byte, so that it
+ * can read that, and how long in all; and how long a peer may take nothing of
+ * an answer that is otherwise complete. */
+#define LINGER_NS     (2 * NS_PER_S)
+#define LINGER_MAX_NS (60 * NS_PER_S)
+#define STALL_NS      (30 * NS_PER_S)
 
 #define ACCEPT_PAUSE_NS (NS_PER_S / 10)
 
@@ -192,6 +194,7 @@ static void linger(struct conn *c)
     c->lingering = true;
     buf_clear(&c->in);
     c->watch.due = now_ns() + LINGER_NS;
+    c->linger_end = now_ns() + LINGER_MAX_NS;
 }
 
 void conn_flush(struct conn *c)
@@ -269,6 +272,9 @@ static void on_io(struct watch *w, short revents)
         broken(c);
     }
     if (c->lingering) {
+        int64_t due = now_ns() + LINGER_NS;
+
+        c->watch.due = due < c->linger_end ? due : c->linger_end;
         if (c->eof) {
             conn_close(c);
         }

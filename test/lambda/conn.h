@@ -37,10 +37,11 @@ struct conn {
     const struct conn_ops *ops;
     struct reader reader;
     struct buf in, out;
-    struct wire *wire; /* sees every byte; may be NULL */
-    bool hold;         /* nothing is parsed: an answer is due first */
-    bool eof;          /* the peer sends nothing more */
-    bool broken;       /* nothing more can be sent either */
+    struct wire *wire;  /* sees every byte; may be NULL */
+    int64_t linger_end; /* at the latest */
+    bool hold;          /* nothing is parsed: an answer is due first */
+    bool eof;           /* the peer sends nothing more */
+    bool broken;        /* nothing more can be sent either */
     bool pumping, closing, lingering, eof_told, left_told;
 };
 

@@ -70,7 +70,8 @@ void client_done(struct client *c, bool complete)
     buf_clear(&c->fields);
     buf_clear(&c->body);
     free(c->content_type);
-    c->content_type = NULL;
+    free(c->trace);
+    c->content_type = c->trace = NULL;
     uuid_make(c->id);
     c->has_prelude = c->prelude_read = c->answered = c->bodyless = false;
     if (!complete || conn->reader.head.close || conn->broken) {
@@ -225,6 +226,8 @@ struct invocation *client_invocation(struct client *c, bool waits)
     (void)fields_get(&c->conn.reader.head.fields, "x-amzn-trace-id", &trace);
     i = invocation_new(waits ? &c->caller : NULL, c->function.arn, trace);
     memcpy(i->id, c->id, sizeof i->id);
+    free(c->trace);
+    c->trace = slice_copy(slice_of(i->trace_id));
     memcpy(i->version, name_version(&c->function),
            strlen(name_version(&c->function)) + 1);
     return i;
@@ -317,7 +320,8 @@ static void on_closed(struct conn *conn)
     buf_free(&c->answer);
     buf_free(&c->fields);
     free(c->content_type);
-    c->content_type = NULL;
+    free(c->trace);
+    c->content_type = c->trace = NULL;
     loop_free(c);
 }
 

@@ -3,6 +3,7 @@
 
 #include "conn.h"
 #include "extension.h"
+#include "host.h"
 #include "log.h"
 #include "text.h"
 #include "wire.h"
@@ -318,6 +319,23 @@ static enum job find_job(const struct head *h, struct slice *id)
     return JOB_DISCARD;
 }
 
+/* A page that made a name of its own point here must not take events. */
+static bool check_host(struct api_conn *a)
+{
+    struct slice host = slice_of("");
+
+    (void)fields_get(&a->conn.reader.head.fields, "host", &host);
+    if (host_is_allowed(host, &a->box->settings->allowed_hosts)) {
+        return true;
+    }
+    log_line(LOG_NOTE,
+             "Runtime API: refused the host \"%.*s\"; --allow-host allows it",
+             (int)host.size, (const char *)host.data);
+    reply(a, 421, "text/plain; charset=utf-8",
+          slice_of("this host is not known here\n"));
+    return false;
+}
+
 static void on_head(struct conn *c)
 {
     struct api_conn *a = of(c);
@@ -327,6 +345,9 @@ static void on_head(struct conn *c)
 
     a->job = JOB_NONE;
     buf_clear(&a->body);
+    if (!check_host(a)) {
+        return;
+    }
     switch (job) {
     case JOB_NONE:
         reply(a, 405, "", slice_of(""));

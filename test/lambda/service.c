@@ -82,7 +82,8 @@ static bool takes_date(struct slice *path)
                      path->data[i] <= '9';
 
         if (i >= path->size ||
-            (form[i] == '#' ? !digit : path->data[i] != form[i])) {
+            (form[i] == '#' ? !digit
+                            : path->data[i] != (unsigned char)form[i])) {
             return false;
         }
     }

@@ -51,7 +51,8 @@ static void send_head(struct client *c)
     cors_filter(&c->fields, c->settings);
     buf_add_slice(out, buf_slice(&c->fields));
     cors_add(out, c->settings, h);
-    buf_format(out, "x-amzn-RequestId: %s\r\n", c->id);
+    buf_format(out, "x-amzn-RequestId: %s\r\nX-Amzn-Trace-Id: %s\r\n", c->id,
+               c->trace);
     c->bodyless = empty || slice_is(h->method, "HEAD");
     if (h->minor == 0) {
         h->close = h->close || !c->bodyless;

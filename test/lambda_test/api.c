@@ -14,6 +14,8 @@ static const char replies_pattern[] =
     "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\npong"
     "HTTP/1.1 404 Not Found\r\nContent-Type: text/plain; charset=utf-8\r\n"
     "Content-Length: 19\r\n\r\n404 page not found\n"
+    "HTTP/1.1 421 Misdirected Request\r\nContent-Type: text/plain; "
+    "charset=utf-8\r\nContent-Length: 28\r\n\r\nthis host is not known here\n"
     "HTTP/1.1 405 Method Not Allowed\r\nContent-Length: 0\r\n\r\n" INVALID_ID
         INVALID_ID "HTTP/1.1 403 Forbidden\r\n" JSON_REPLY "158\r\n\r\n"
     "{\"errorMessage\":\"State transition from Running to InitError failed for "

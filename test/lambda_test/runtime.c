@@ -560,6 +560,7 @@ static void do_replies(struct runtime *r)
     static const char *const wrong[] = {
         "GET /2018-06-01/ping HTTP/1.1\r\nHost: x\r\n\r\n",
         "GET /nowhere HTTP/1.1\r\nHost: x\r\n\r\n",
+        "GET " API "/invocation/next HTTP/1.1\r\nHost: rebound.example\r\n\r\n",
         "DELETE " API "/invocation/next HTTP/1.1\r\nHost: x\r\n\r\n",
         "POST " API "/invocation/nobody/response HTTP/1.1\r\nHost: x\r\n"
         "Content-Length: 2\r\n\r\nab",

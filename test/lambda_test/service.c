@@ -198,6 +198,9 @@ static void test_trace(struct lambda *l)
          200, "~",
          "~\"x-amzn-trace-id\":\"Root=" TRACE ";Parent=~;Sampled=0;Lineage=~\","
          "\"x-forwarded-for\"~"},
+        {"in the answer", "GET /words", "X-Amzn-Trace-Id: Root=" TRACE "\r\n",
+         "", 200, "~\r\nX-Amzn-Trace-Id: Root=" TRACE ";Parent=~\r\n~",
+         "one two three"},
         {"all of it", "POST " INVOKE,
          "X-Amzn-Trace-Id: Sampled=1;Root=" TRACE
          ";Parent=0123456789abcdef\r\n",
