@@ -815,6 +815,9 @@ static void test_string(void)
     t = token_of("a\\u0000b", 8);
     CHECK(!json_string(&t, out, sizeof out));
     CHECK_TEXT(out, "");
+    unit_case("a NUL does not equal the end of a text");
+    t = token_of("a\\u0000", 7);
+    CHECK(!json_equal(&t, "a\0"));
     unit_case("text that no reader gave is decoded within its length");
     {
         static const char *const texts[] = {"\\", "\\x", "\\u", "\\u123",
