@@ -25,47 +25,47 @@ static const char event_pattern[] =
     "\"body\":\"{\\\"a\\\":\\\"\xc3\xa9\\\"\\n}\",\"pathParameters\":null,"
     "\"isBase64Encoded\":false,\"stageVariables\":null}";
 
+static const char full[] =
+    "POST /echo/a%20b?x=1&y=a+b%26c&x=2&z&=e HTTP/1.1\r\nHost: h:1\r\n"
+    "Cookie: c=1; d=2\r\nX-Multi: one\r\nUser-Agent: test \xff\"\r\n"
+    "x-multi:two\r\ncookie: e=3\r\n"
+    "Content-Type: application/json; charset=utf-8\r\n"
+    "Content-Length: 11\r\n\r\n{\"a\":\"\xc3\xa9\"\n}";
+static const struct {
+    const char *type, *body, *pattern;
+} bodies[] = {
+    {"Content-Type: text/csv\r\n", "a", "~\"body\":\"a\",~:false,~"},
+    {"Content-Type: Application/XML\r\n", "a", "~\"body\":\"a\",~"},
+    {"Content-Type: application/javascript;x\r\n", "a", "~\"body\":\"a\",~"},
+    {"Content-Type: application/octet-stream\r\n", "a",
+     "~\"body\":\"YQ==\",~:true,~"},
+    {"Content-Type: application/x-www-form-urlencoded\r\n", "ab",
+     "~\"body\":\"YWI=\",~:true,~"},
+    {"", "abc", "~\"body\":\"YWJj\",~:true,~"},
+    {"Content-Type: text/plain\r\n", "\xff\xfe", "~\"//4=\",~:true,~"},
+    {"Content-Type: text/plain\r\n", "\x01\x7f", "~\"\\u0001\\u007f\",~"},
+};
+static const struct {
+    const char *request, *pattern;
+} hosts[] = {
+    {"GET /echo HTTP/1.1\r\nHost: [::1]:8080\r\n\r\n",
+     "~\"host\":\"[::1]:8080\",~\"domainName\":\"[::1]\",~"},
+    {"GET http://a:1/echo?q=1 HTTP/1.1\r\nHost: b\r\n\r\n",
+     "~\"rawPath\":\"/echo\",\"rawQueryString\":\"q=1\",~\"host\":"
+     "\"a:1\",~\"domainName\":\"a\",~"},
+    {"GET http://a?q=1 HTTP/1.1\r\nHost: b\r\n\r\n",
+     "~\"rawPath\":\"/\",\"rawQueryString\":\"q=1\",~\"host\":\"a\",~"},
+    {"GET /echo HTTP/1.1\r\nHost: b\r\nConnection: keep-alive, X-Y\r\n"
+     "Expect: nothing\r\nUpgrade: h2c\r\nTE: trailers\r\n"
+     "Keep-Alive: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+     "~\"headers\":{\"host\":\"b\",\"x-amzn-trace-id\":~"},
+};
+static const char chunked[] =
+    "PUT /echo HTTP/1.1\r\nHost: h\r\nContent-Type: text/plain\r\n" CHUNKED
+    "\r\n2;x=y\r\nab\r\n0003\r\ncde\r\n0\r\nX-T: 1\r\n\r\n";
+
 static void test_events(struct lambda *l)
 {
-    static const char full[] =
-        "POST /echo/a%20b?x=1&y=a+b%26c&x=2&z&=e HTTP/1.1\r\nHost: h:1\r\n"
-        "Cookie: c=1; d=2\r\nX-Multi: one\r\nUser-Agent: test \xff\"\r\n"
-        "x-multi:two\r\ncookie: e=3\r\n"
-        "Content-Type: application/json; charset=utf-8\r\n"
-        "Content-Length: 11\r\n\r\n{\"a\":\"\xc3\xa9\"\n}";
-    static const struct {
-        const char *type, *body, *pattern;
-    } bodies[] = {
-        {"Content-Type: text/csv\r\n", "a", "~\"body\":\"a\",~:false,~"},
-        {"Content-Type: Application/XML\r\n", "a", "~\"body\":\"a\",~"},
-        {"Content-Type: application/javascript;x\r\n", "a",
-         "~\"body\":\"a\",~"},
-        {"Content-Type: application/octet-stream\r\n", "a",
-         "~\"body\":\"YQ==\",~:true,~"},
-        {"Content-Type: application/x-www-form-urlencoded\r\n", "ab",
-         "~\"body\":\"YWI=\",~:true,~"},
-        {"", "abc", "~\"body\":\"YWJj\",~:true,~"},
-        {"Content-Type: text/plain\r\n", "\xff\xfe", "~\"//4=\",~:true,~"},
-        {"Content-Type: text/plain\r\n", "\x01\x7f", "~\"\\u0001\\u007f\",~"},
-    };
-    static const struct {
-        const char *request, *pattern;
-    } hosts[] = {
-        {"GET /echo HTTP/1.1\r\nHost: [::1]:8080\r\n\r\n",
-         "~\"host\":\"[::1]:8080\",~\"domainName\":\"[::1]\",~"},
-        {"GET http://a:1/echo?q=1 HTTP/1.1\r\nHost: b\r\n\r\n",
-         "~\"rawPath\":\"/echo\",\"rawQueryString\":\"q=1\",~\"host\":"
-         "\"a:1\",~\"domainName\":\"a\",~"},
-        {"GET http://a?q=1 HTTP/1.1\r\nHost: b\r\n\r\n",
-         "~\"rawPath\":\"/\",\"rawQueryString\":\"q=1\",~\"host\":\"a\",~"},
-        {"GET /echo HTTP/1.1\r\nHost: b\r\nConnection: keep-alive, X-Y\r\n"
-         "Expect: nothing\r\nUpgrade: h2c\r\nTE: trailers\r\n"
-         "Keep-Alive: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-         "~\"headers\":{\"host\":\"b\",\"x-amzn-trace-id\":~"},
-    };
-    static const char chunked[] =
-        "PUT /echo HTTP/1.1\r\nHost: h\r\nContent-Type: text/plain\r\n" CHUNKED
-        "\r\n2;x=y\r\nab\r\n0003\r\ncde\r\n0\r\nX-T: 1\r\n\r\n";
     struct message m;
 
     ask(l, &m, full, sizeof full - 1);
@@ -99,12 +99,7 @@ static void test_events(struct lambda *l)
 
 static void test_answers(struct lambda *l)
 {
-    static const char head_request[] =
-        "HEAD /prelude-good HTTP/1.1\r\nHost: h\r\n\r\n"
-        "OPTIONS /words HTTP/1.1\r\nHost: h\r\n\r\n";
-    static const char old[] = "GET /words HTTP/1.0\r\n\r\n";
     struct message m;
-    struct stream s;
 
     expect(l, "no prelude", "/words", 200,
            "HTTP/1.1 200 OK\r\nDate: ~\r\nContent-Type: "
@@ -144,6 +139,17 @@ static void test_answers(struct lambda *l)
     expect(l, "a stream ended at once, under the prelude's type", "/nothing",
            200, "~\r\nContent-Type: application/octet-stream\r\n~", "");
     expect(l, "204", "/prelude-204", 204, "HTTP/1.1 204 No Content\r\n~", "");
+}
+
+static void test_methods(struct lambda *l)
+{
+    static const char head_request[] =
+        "HEAD /prelude-good HTTP/1.1\r\nHost: h\r\n\r\n"
+        "OPTIONS /words HTTP/1.1\r\nHost: h\r\n\r\n";
+    static const char old[] = "GET /words HTTP/1.0\r\n\r\n";
+    struct message m;
+    struct stream s;
+
     stream_open(&s, "127.0.0.1", l->port);
     (void)stream_send(&s, TEXT(head_request));
     (void)read_message(&s, &m, true, PATIENCE_MS);
@@ -366,6 +372,7 @@ void test_url(struct lambda *l)
     test_hosts(l);
     test_events(l);
     test_answers(l);
+    test_methods(l);
     test_failures(l);
     test_bad_requests(l);
     test_connections(l);
