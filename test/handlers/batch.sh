@@ -1,6 +1,6 @@
 #!/bin/sh
 # batch.c: SQS batches, by direct invocations of the local Lambda.
-handler=batch
+handler='batch'
 . test/handlers/common.sh
 ok 'builds' built HANDLER=test/handlers/batch.c || { finish; exit 1; }
 

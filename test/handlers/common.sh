@@ -4,6 +4,7 @@
 . test/ok.sh
 unset HANDLER EVENT HOSTED ARCH B V FILES LDLIBS
 export MAKEFLAGS=
+# shellcheck disable=SC2154 # whoever sources this sets it
 dir=build/handlers/$handler
 rm -rf $dir && mkdir -p $dir
 serving=
@@ -42,6 +43,7 @@ built() {
 # serve OPTION...: starts the local Lambda; $url is where it answers.
 serve() {
     stop_serving
+    : >$dir/log
     build/lambda --port 0 --runtime-api 127.0.0.1:0 "$@" -- $dir/bootstrap \
         >$dir/log 2>&1 &
     serving=$!

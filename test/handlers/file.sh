@@ -1,6 +1,6 @@
 #!/bin/sh
 # file.c: a folder with small and large files, and names that should not work.
-handler=file
+handler='file'
 . test/handlers/common.sh
 ok 'builds' built HANDLER=test/handlers/file.c || { finish; exit 1; }
 

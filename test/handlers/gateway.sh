@@ -1,6 +1,6 @@
 #!/bin/sh
 # gateway.c: the same requests as a Function URL and as a REST API send them.
-handler=gateway
+handler='gateway'
 . test/handlers/common.sh
 ok 'builds' built HANDLER=test/handlers/gateway.c || { finish; exit 1; }
 

@@ -1,6 +1,6 @@
 #!/bin/sh
 # gzip.c: what it accepts, and that each line can be read before the next.
-handler=gzip
+handler='gzip'
 . test/handlers/common.sh
 has zlib.h -lz || give_up 'gzip: no zlib to compile with'
 ok 'builds' built HOSTED=1 LDLIBS=-lz HANDLER=test/handlers/gzip.c || { finish; exit 1; }

@@ -1,6 +1,6 @@
 #!/bin/sh
 # proxy.c before an upstream with TLS that streams, stalls, breaks off, refuses.
-handler=proxy
+handler='proxy'
 . test/handlers/common.sh
 has curl/curl.h -lcurl || give_up 'proxy: no libcurl to compile with'
 for tool in node openssl; do

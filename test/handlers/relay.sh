@@ -1,6 +1,6 @@
 #!/bin/sh
 # relay.c: commands that print, are silent, die, and do not want to.
-handler=relay
+handler='relay'
 . test/handlers/common.sh
 ok 'builds' built HOSTED=1 HANDLER=test/handlers/relay.c || { finish; exit 1; }
 
@@ -58,6 +58,7 @@ relayed "sleep 900 >/dev/null 2>&1 & echo \$! >$PWD/$dir/pid; echo done"
 ok 'what it left behind' ends $dir/pid
 
 # The same process answers again, by HTTP, without children of its own.
+# shellcheck disable=SC2016 # the command's shell expands it
 serve --env 'RELAY_COMMAND=echo $PPID'
 get /
 ok 'by HTTP' status 200
