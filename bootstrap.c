@@ -1068,7 +1068,7 @@ static void copy_upward(char *to, const char *from, size_t length)
     };
 
     for (; length >= sizeof(struct word); length -= sizeof(struct word)) {
-        *(struct word *)to = *(const struct word *)from;
+        ((struct word *)to)->bytes = ((const struct word *)from)->bytes;
         to += sizeof(struct word);
         from += sizeof(struct word);
         KEEP_LOOP;
