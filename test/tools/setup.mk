@@ -68,6 +68,7 @@ $(call refuse,ARCH=$(ARCH) with clang needs the program ld.lld (Debian: lld))
 endif
 endif
 endif
+NATIVE := $(or $(call present,$(NATIVE)),$(firstword $(CC)))
 MACHINE := $(call machine,$(CC))
 PROCESSOR := $(firstword $(subst -, ,$(MACHINE)))
 ifneq ($(filter-out $(PROCESSOR),$(WANTED)),)
