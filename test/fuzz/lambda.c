@@ -3,8 +3,8 @@
  * in any order. Its connections are socket pairs, its clock is moved by the
  * input, and processes are only said to exist.
  *
- * Byte 0 of the input chooses a form of the transcript and options. Each byte
- * 0xff then begins a step: a letter, the digit of one of 8 peers, and bytes.
+ * Up to two bytes choose a form of the transcript and options. Each byte 0xff
+ * then begins a step: a letter, the digit of one of 8 peers, and bytes.
  *
  *     f  a client: connects if it has to, sends the bytes
  *     a  the same, of the runtime, to the Runtime API
@@ -98,6 +98,8 @@ static struct settings settings = {.api_host = "127.0.0.1",
                                    .timeout_ns = NS_PER_S,
                                    .init_timeout_ns = NS_PER_S,
                                    .concurrency = 1,
+                                   .max_waiting = 10,
+                                   .retry_ns = NS_PER_S,
                                    .memory_mb = 128,
                                    .program = {program, folder},
                                    .extensions = {{program, folder}},
@@ -507,6 +509,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const char *const forms[] = {"fuzz.txt", "fuzz.html", "fuzz.pcapng"};
     static bool begun;
+    unsigned options, more;
 
     if (!begun) {
         begun = true;
@@ -515,16 +518,22 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size == 0) {
         return 0;
     }
-    now.input = data + 1;
+    options = size > 1 && data[0] != 0xff ? data[0] : 0;
+    more = size > 1 && data[1] != 0xff ? data[1] : 0;
+    now.input = memchr(data, 0xff, size);
     now.end = data + size;
+    now.input = now.input == NULL ? now.end : now.input;
     now.turns = 0;
-    if (data[0] % 8 < 3) {
-        EXPECT(wire_enable(forms[data[0] % 8]));
+    if (options % 8 < 3) {
+        EXPECT(wire_enable(forms[options % 8]));
     }
-    settings.cors_origins = (data[0] & 8) != 0 ? "http://o,null" : NULL;
-    settings.cors_credentials = (data[0] & 16) != 0;
-    settings.extension_count = (data[0] & 64) != 0;
-    settings.throttle = (data[0] & 32) != 0;
+    settings.cors_origins = (options & 8) != 0 ? "http://o,null" : NULL;
+    settings.cors_credentials = (options & 16) != 0;
+    settings.throttle = (options & 32) != 0;
+    settings.extension_count = (options & 64) != 0;
+    settings.payload = (enum payload)(more % 3);
+    settings.buffered = (more & 4) != 0 || settings.payload == PAYLOAD_HTTP;
+    settings.function_name = (more & 8) != 0 ? "f" : NULL;
     if (setjmp(now.over) == 0) {
         (void)loop_run();
     }
