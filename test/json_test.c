@@ -506,6 +506,42 @@ static void test_elements(void)
     }
 }
 
+static void test_array_at(void)
+{
+    static const struct {
+        const char *text, *path;
+        int result;
+        const char *first; /* element */
+    } cases[] = {
+        {"{\"a\":[7,8]}", "a", 1, "7"},
+        {"{\"a\":{\"b\":[ 9 ]}}", "a.b", 1, "9"},
+        {"{\"a\":[1],\"a\":[2]}", "a", 1, "2"},
+        {"{\"a\":[]}", "a", 1, NULL},
+        {"{\"b\":[7]}", "a", 0, NULL},
+        {"{\"a\":[{\"b\":[7]}]}", "a.b", 0, NULL},
+        {"{\"a\":{}}", "a", JSON_TYPE, NULL},
+        {"{\"a\":null}", "a", JSON_TYPE, NULL},
+        {"[7]", "a", JSON_TYPE, NULL},
+        {"{\"a\":[7]", "a", JSON_INVALID, NULL},
+        {"", "a", JSON_INVALID, NULL},
+    };
+
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct json_reader r;
+        struct json_token value;
+        size_t length = strlen(cases[i].text);
+        int rc = json_array_at(&r, at_wall(cases[i].text, length), length,
+                               cases[i].path);
+
+        unit_case("the array at %s of %s", cases[i].path, cases[i].text);
+        CHECK_INT(rc, cases[i].result);
+        if (rc > 0)
+            CHECK_INT(json_element(&r, &value), cases[i].first != NULL);
+        if (rc > 0 && cases[i].first)
+            CHECK_BYTES(value.text, value.length, cases[i].first, 1);
+    }
+}
+
 /* Picking */
 
 /* What json_pick() finds in a text, wanting paths with spaces between them, as
@@ -1476,6 +1512,7 @@ int main(void)
     test_linear();
     test_members();
     test_elements();
+    test_array_at();
     test_pick();
     test_pick_limits();
     test_pick_random();

@@ -20,10 +20,11 @@ int handler_init(struct http_stream *out, char **options)
 
     (void)options;
     command = getenv("RELAY_COMMAND");
-    if (seconds)
-        (void)http_decimal(seconds, 900, &heartbeat_s);
-    return command ? 0
-                   : lambda_fail(out, "Function.NoCommand", "RELAY_COMMAND");
+    if (!command)
+        return lambda_fail(out, "Function.NoCommand", "RELAY_COMMAND?");
+    if (seconds && (!http_decimal(seconds, 900, &heartbeat_s) || !heartbeat_s))
+        return lambda_fail(out, "Function.NoSeconds", "RELAY_HEARTBEAT?");
+    return 0;
 }
 
 /* Starts the command in a process group of its own. Sockets of the runtime
