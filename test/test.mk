@@ -33,6 +33,9 @@ $(A)/test/%.plain: $(A)/handler/test/wire/%.c.o $(CORE)
 $(P)/test/hello.checked: $(call checked,test/hello.c $(CORE_SOURCES))
 	$(call link_with,$(CHECKED) $(LDFLAGS))
 
+$(P)/test/gateway.checked: $(call checked,test/handlers/gateway.c $(CORE_SOURCES))
+	$(call link_with,$(CHECKED) $(LDFLAGS))
+
 $(P)/test/bootstrap.checked: $(call checked,$(HANDLERS) $(CORE_SOURCES)) $(A)/sources
 	$(call link_with,$(CHECKED) $(LDFLAGS))
 

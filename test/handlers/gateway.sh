@@ -19,7 +19,7 @@ for payload in url rest; do
     answers "$t: header and cookie" 200 '{"client":"me","user":"ada"}' /whoami \
         -H 'x-cLIENT: me' -H 'Cookie: a=1; user=ada; b=2'
     answers "$t: another's cookie" 200 '{"client":"","user":""}' /whoami \
-        -b 'theuser=x; users=y'
+        -b 'theuser=x; users=y; resu=z; user'
     get /items -d '{"n\u0061me":"a \"thing\""}'
     ok "$t: item: created" status 201
     id=$(sed -n 's/{"id":"\([^"]*\)".*/\1/p' $dir/body)
@@ -28,6 +28,10 @@ for payload in url rest; do
     answers "$t: item: where it is" 200 "{\"id\":\"$id\"}" "/items/$id"
     answers "$t: item: encoded" 200 '{"id":"a b"}' /items/a%20b
     answers "$t: item: encoded once" 200 '{"id":"%2e"}' /items/%252e
+    for odd in % a%4 %zz %4z %25; do
+        answers "$t: item: $odd" 200 "{\"id\":\"${odd%25}\"}" "/items/$odd"
+    done
+    answers "$t: item: a NUL" 400 '{"error":"a malformed request"}' /items/a%00
     answers "$t: item: a slash" 404 '{"error":"no such path"}' /items/a%2Fb
     answers "$t: item: none" 404 '{"error":"no such path"}' /items/
     for wrong in '' '{' '[]' '{}' '{"name":1}' '{"name":""}' "{\"name\":\"$long\"}"; do
@@ -65,4 +69,10 @@ event '{"name":"x"}' >/dev/null
 ok 'a direct invocation is refused' grep -q Function.InvalidEvent $dir/head
 ok 'a body that is no text' contains "$(event '{"requestContext":{},"body":1}')" \
     'a malformed request'
+ok 'a body that is not base64' contains "$(event '{"requestContext":{},
+    "rawPath":"/items","body":"&","isBase64Encoded":true}')" 'a malformed request'
+ok 'headers and a query that are none' contains "$(event '{"requestContext":{},
+    "rawPath":"/hello","queryStringParameters":1,"headers":[]}')" 'a malformed request'
+event '{"requestContext":{}' >/dev/null
+ok 'not JSON' grep -q 'event is not valid JSON at byte 20' $dir/head
 finish
