@@ -16,6 +16,9 @@
  *     fail TYPE TEXT      lambda_fail(), and returns its result
  *     return N            returns N
  *
+ * An event that begins with a brace is read with lambda_read_request(); the
+ * response says what that found, a line each.
+ *
  * Results are not looked at: errors of a stream are sticky. Initialisation
  * fails where the environment has PUPPET_INIT, with its value for a message;
  * it returns what PUPPET_INIT_RETURNS says, or what lambda_fail() gave.
@@ -115,6 +118,44 @@ static void sleep_and_look(struct http_stream *out, int ms)
     (void)http_look(out);
 }
 
+/* `rc` is what a function gave that fills a buffer. */
+static void put_value(struct http_stream *out, const char *label, int rc,
+                      const char *value)
+{
+    http_format(&out->text, "%s ", label);
+    if (rc > 0)
+        lambda_quote(&out->text, value, strlen(value));
+    else
+        http_format(&out->text, "%d", rc);
+    http_format(&out->text, "\n");
+}
+
+static int show_request(const struct invocation *in, struct http_stream *out)
+{
+    struct lambda_request r;
+    char value[12] = "as it was";
+    int rc = lambda_read_request(&r, in, out);
+
+    if (rc < 0)
+        return rc;
+    http_format(&out->text, "HTTP %d\n", rc);
+    if (rc == 0)
+        return 0;
+    http_format(&out->text, "GET %d\n", json_equal(&r.method, "GET"));
+    rc = lambda_path(&r, value, sizeof value) != NULL;
+    put_value(out, "path", rc, value);
+    put_value(out, "query", lambda_query(&r, "q", value, sizeof value), value);
+    put_value(out, "header", lambda_header(&r, "x-h", value, sizeof value),
+              value);
+    put_value(out, "cookie", lambda_cookie(&r, "c", value, sizeof value),
+              value);
+    put_value(out, "member", lambda_body(&r, "m", value, sizeof value), value);
+    http_format(&out->text, "body ");
+    lambda_quote(&out->text, r.body, r.body_length);
+    http_format(&out->text, "\nwrong %s\n", r.wrong ? r.wrong : "nothing");
+    return 0;
+}
+
 const char handler_options[] =
     "  --fail TEXT     fails to begin, as no --other option does\n";
 
@@ -135,6 +176,8 @@ int handler_invoke(const struct invocation *in, struct http_stream *out)
 {
     char *rest = in->event, *line, *call;
 
+    if (in->event_length > 0 && *rest == '{')
+        return show_request(in, out);
     if (in->event_length == 0 || rest[in->event_length - 1] != '\n')
         return lambda_fail(out, "Function.PuppetScript", "no line end");
     rest[in->event_length - 1] = '\0';
