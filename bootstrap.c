@@ -191,64 +191,39 @@ static void take_body(struct lambda_request *r, const struct json_token *body,
     r->body_length = (size_t)length;
 }
 
-/* What is picked from the event, in the order of the paths below. Of method
- * and path the first is that of payload 1.0, the second that of 2.0. */
-enum {
-    CONTEXT,
-    METHOD_1,
-    METHOD_2,
-    PATH_1,
-    PATH_2,
-    QUERY,
-    HEADERS,
-    COOKIES,
-    BODY,
-    BASE64,
-    PARTS
-};
-
-static int pick_parts(struct json_token *parts, const struct invocation *in,
-                      size_t *at)
-{
-    static const char paths[PARTS][32] = {
-        "requestContext", "httpMethod", "requestContext.http.method",
-        "path",           "rawPath",    "queryStringParameters",
-        "headers",        "cookies",    "body",
-        "isBase64Encoded"};
-    struct json_want wants[PARTS];
-
-    for (int i = 0; i < PARTS; i++)
-        wants[i] = (struct json_want){paths[i], parts + i};
-    return json_pick(in->event, in->event_length, 0, wants, PARTS, at);
-}
-
+/* Method and path have other names in payload 1.0 than in 2.0. */
 int lambda_read_request(struct lambda_request *r, const struct invocation *in,
                         struct http_stream *out)
 {
-    struct json_token parts[PARTS];
+    struct json_token body = {0}, base64 = {0};
+    const struct json_want wants[] = {
+        {"requestContext", &r->context},
+        {"httpMethod", &r->method},
+        {"requestContext.http.method", &r->method},
+        {"path", &r->path},
+        {"rawPath", &r->path},
+        {"queryStringParameters", &r->query},
+        {"headers", &r->headers},
+        {"cookies", &r->cookies},
+        {"body", &body},
+        {"isBase64Encoded", &base64}};
     char bytes[80];
     struct http_text reason = http_text_in(bytes, sizeof bytes);
     size_t at;
     int rc;
 
-    memset(parts, 0, sizeof parts);
-    rc = pick_parts(parts, in, &at);
+    memset(r, 0, sizeof *r);
+    rc = json_pick(in->event, in->event_length, 0, wants,
+                   sizeof wants / sizeof *wants, &at);
     if (rc < 0) {
         lambda_json_reason(&reason, "event", rc, at);
         return lambda_fail(out, "Function.InvalidEvent", bytes);
     }
-    if (parts[CONTEXT].type != JSON_OBJECT)
+    if (r->context.type != JSON_OBJECT)
         return 0;
-    memset(r, 0, sizeof *r);
-    r->method = parts[absent(parts + METHOD_2) ? METHOD_1 : METHOD_2];
-    r->path = parts[absent(parts + PATH_2) ? PATH_1 : PATH_2];
-    r->context = parts[CONTEXT];
-    r->query = parts[QUERY];
-    r->headers = parts[HEADERS];
-    r->cookies = parts[COOKIES];
     check_object(r, &r->query, "queryStringParameters must be an object");
     check_object(r, &r->headers, "headers must be an object");
-    take_body(r, parts + BODY, parts[BASE64].type == JSON_TRUE);
+    take_body(r, &body, base64.type == JSON_TRUE);
     return 1;
 }
 
@@ -419,16 +394,14 @@ static const char *system_reason(int error)
 }
 
 /* Drops the connection, says why, and waits before the next try; ends the
- * process where this try was the last. `rc` is an enum http_error, or a status
- * that was not the one hoped for. */
-static void fault(struct runtime *r, const char *what, const char *id, int rc,
-                  int last)
+ * process where this was the last. `rc` is an enum http_error, or a status that
+ * was not the one hoped for. */
+static void fault(struct runtime *r, const char *what, const char *id, int rc)
 {
     char bytes[128];
     struct http_text t = http_text_in(bytes, sizeof bytes);
+    int last = ++r->faults >= FAULTS_MAX || rc == 500;
 
-    r->faults++;
-    last = last || rc == 500 || r->faults == FAULTS_MAX;
     if (rc > 0)
         http_format(&t, "status %d", rc);
     else if (rc == HTTP_SYSTEM)
@@ -436,8 +409,7 @@ static void fault(struct runtime *r, const char *what, const char *id, int rc,
     else
         http_format(&t, "%s at byte %zu", http_reason(rc),
                     r->message.taken + r->message.at);
-    if (last)
-        http_format(&t, ": giving up");
+    http_format(&t, last ? ": giving up" : "");
     log_line(what, id, bytes);
     if (last)
         _exit(1);
@@ -449,7 +421,7 @@ static void fault(struct runtime *r, const char *what, const char *id, int rc,
 
 static int is_handlers_own(int error)
 {
-    return error == HTTP_HEADER || error == HTTP_FORMAT || error == HTTP_FAILED;
+    return error <= HTTP_HEADER; /* the last ones are */
 }
 
 /* Whether the handler failed, by its own word (rc) or by what it did with the
@@ -540,6 +512,17 @@ static int read_reply(struct runtime *r, int sent)
     return rc;
 }
 
+/* Brings an invocation, or the initialisation, to its end; rc is what the
+ * handler gave. */
+static void answer(struct runtime *r, int rc, const char *what, const char *id)
+{
+    int sent = conclude(&r->stream, rc);
+
+    rc = read_reply(r, sent);
+    if (sent < 0 || rc / 100 != 2)
+        fault(r, what, id, rc);
+}
+
 static void invoke(struct runtime *r)
 {
     const char *request_id = id_field(&r->message,
@@ -549,10 +532,9 @@ static void invoke(struct runtime *r)
     char id[HTTP_ID_BYTES_MAX + 1]; /* outlives the message, for the log */
     size_t length = request_id ? http_span(request_id, "azAZ09", "-") : 0;
     struct invocation in = describe(&r->message, id);
-    int sent, rc;
 
     if (length == 0 || request_id[length] != '\0') {
-        fault(r, "GET /next: request id missing or malformed", "", 200, 0);
+        fault(r, "GET /next: request id missing or malformed", "", 200);
         return;
     }
     r->faults = 0;
@@ -564,46 +546,31 @@ static void invoke(struct runtime *r)
     }
     set_trace_id(&in);
     http_start(&r->stream, &r->connection, id, invocation_id);
-    sent = conclude(&r->stream, handler_invoke(&in, &r->stream));
-    rc = read_reply(r, sent);
-    if (sent < 0 || rc / 100 != 2)
-        fault(r, "response to ", id, rc, 0);
+    answer(r, handler_invoke(&in, &r->stream), "response to ", id);
 }
 
-/* Initialises the handler. 0, or 1 when that failed and has been reported. */
-static int initialise(struct runtime *r)
-{
-    int rc, sent;
-
-    http_start(&r->stream, &r->connection, "", "");
-    rc = handler_init(&r->stream, NULL);
-    if (rc >= 0 && r->stream.error == 0)
-        return 0;
-    sent = conclude(&r->stream, rc);
-    rc = read_reply(r, sent);
-    if (sent < 0 || rc / 100 != 2)
-        fault(r, "init", "", rc, 1);
-    return 1;
-}
-
+/* Gives the exit status. */
 static int serve(struct runtime *r, const char *api)
 {
+    struct http_stream *s = &r->stream;
     int rc = http_endpoint_parse(&r->connection.endpoint, api);
 
     if (rc < 0) {
         log_line("AWS_LAMBDA_RUNTIME_API", "", http_reason(rc));
         return 1;
     }
-    r->connection.fd = -1;
-    r->message.buffer = r->input;
-    if (initialise(r))
+    rc = handler_init(s, NULL);
+    if (rc < 0 || s->error < 0) {
+        r->faults = FAULTS_MAX - 1; /* there is no second try */
+        answer(r, rc, "init", "");
         return 1;
+    }
     for (;;) {
         rc = http_next(&r->connection, &r->message);
         if (rc == 0)
             rc = r->message.status;
         if (rc != 200)
-            fault(r, "GET /next", "", rc, 0);
+            fault(r, "GET /next", "", rc);
         else
             invoke(r);
     }
@@ -653,11 +620,6 @@ static size_t name_length(const char *option)
     return n;
 }
 
-static int is_named(const char *option, const char *name)
-{
-    return after(option, name, strlen(name)) == option + name_length(option);
-}
-
 /* Whether a usage text has a line for an option: two spaces, "--name", and
  * another space. */
 static int has_line(const char *usage_text, const char *option)
@@ -684,27 +646,9 @@ static int is_utf8(const char *text)
     return n > 0;
 }
 
-/* The options that are not the handler's. */
-struct options {
-    const char *event;
-    const char *timeout;
-};
-
-/* Takes an option of that name, with its value; those of the handler stay. */
-static void take_option(struct options *o, const char *option,
-                        const char *value)
+/* Ends the process where one is wrong, or asks for no run. */
+static void check_options(char **options)
 {
-    if (is_named(option, "--event"))
-        o->event = value;
-    else if (is_named(option, "--timeout"))
-        o->timeout = value;
-    else if (!after(option, "--", 2) || !has_line(handler_options, option))
-        usage_error(option, "no such option");
-}
-
-static struct options read_options(char **options)
-{
-    struct options o = {NULL, NULL};
     char *option, *rest;
 
     for (; (option = *options) != NULL; options++) {
@@ -712,8 +656,10 @@ static struct options read_options(char **options)
             _exit(print_usage(1) < 0);
         if (strcmp(option, "--version") == 0)
             _exit(print(1, "rawstream " RAWSTREAM_VERSION "\n") < 0);
+        if (!after(option, "--", 2) ||
+            (!has_line(usage, option) && !has_line(handler_options, option)))
+            usage_error(option, "no such option");
         rest = option + name_length(option);
-        take_option(&o, option, *rest == '=' ? rest + 1 : options[1]);
         if (*rest == '\0' && !*++options)
             usage_error(option, "needs a value");
         if (!is_utf8(*options)) {
@@ -721,16 +667,16 @@ static struct options read_options(char **options)
             usage_error(option, "not valid UTF-8");
         }
     }
-    return o;
 }
 
 char *lambda_option(char **options, const char *name)
 {
+    size_t length = strlen(name);
     char *found = NULL, *rest;
 
     for (; options && *options; options++) {
         rest = *options + name_length(*options);
-        if (is_named(*options + 2, name))
+        if (after(*options + 2, name, length) == rest)
             found = *rest == '=' ? rest + 1 : options[1];
         options += *rest == '\0'; /* over the value */
     }
@@ -791,15 +737,27 @@ static int transmit_by_hand(struct http_stream *s, const void *bytes,
 }
 
 /* The event is what --event names, or an empty object. */
-static int invoke_by_hand(struct runtime *r, const struct options *o)
+static int invoke_by_hand(struct runtime *r, char **options)
 {
     struct invocation in = describe(&r->message, r->stream.id);
+    const char *event = lambda_option(options, "event");
+    const char *timeout = lambda_option(options, "timeout");
 
     memcpy(in.event, "{}", 2);
-    in.event_length = o->event ? read_event(in.event, o->event) : 2;
-    if (o->timeout)
-        set_deadline(&r->message, o->timeout);
+    in.event_length = event ? read_event(in.event, event) : 2;
+    if (timeout)
+        set_deadline(&r->message, timeout);
     return handler_invoke(&in, &r->stream);
+}
+
+/* Tells the error of the handler, if there was one. Gives the exit status. */
+static int tell(const struct http_stream *s)
+{
+    if (s->error_json[0] != '\0') {
+        (void)print(2, s->error_json);
+        (void)print(2, "\n");
+    }
+    return s->error < 0 || s->error_json[0] != '\0';
 }
 
 /* Gives the exit status. */
@@ -808,29 +766,24 @@ static int run_by_hand(struct runtime *r, char **options)
     char id[48];
     struct http_text id_text = http_text_in(id, sizeof id);
     struct http_stream *s = &r->stream;
-    struct options o = read_options(options);
-    int rc, initialised;
+    int rc;
 
+    check_options(options);
     http_format(&id_text, "local-test-%lld",
                 (long long)(wall_clock_ms() / 1000));
-    http_message_start(&r->message, r->input);
-    http_start(s, NULL, id, "");
+    s->id = id;
     s->transmit = transmit_by_hand;
-    rc = handler_init(s, options);
-    initialised = rc >= 0 && s->error == 0;
-    if (initialised)
-        rc = invoke_by_hand(r, &o);
+    if (failed(s, handler_init(s, options))) {
+        (void)tell(s);
+        (void)print_usage(2);
+        return 2;
+    }
+    rc = invoke_by_hand(r, options);
     if (!failed(s, rc) || (s->begun && is_handlers_own(s->error)))
         (void)http_end(s);
     if (s->error == HTTP_SYSTEM)
         log_line("standard output", "", system_reason(errno));
-    if (s->error_json[0] != '\0') {
-        (void)print(2, s->error_json);
-        (void)print(2, "\n");
-    }
-    if (!initialised)
-        (void)print_usage(2);
-    return !initialised ? 2 : s->error < 0 || s->error_json[0] != '\0';
+    return tell(s);
 }
 
 /* Start */
@@ -858,6 +811,9 @@ int main(int argc, char **argv)
     on_signal(SIGPIPE, SIG_IGN);
     on_signal(SIGTERM, stop);
     on_signal(SIGINT, stop);
+    http_message_start(&runtime.message, runtime.input);
+    runtime.connection.fd = -1;
+    http_start(&runtime.stream, &runtime.connection, "", "");
     if (api)
         return serve(&runtime, api);
     return run_by_hand(&runtime, argv + (argc > 0));

@@ -636,18 +636,20 @@ static const char base64[] =
 
 size_t http_base64_encode(char *out, const char *bytes, size_t length)
 {
-    const unsigned char *p = (const unsigned char *)bytes;
-    uint32_t bits;
-    char *to = out;
+    uint32_t bits = 0;
+    int unwritten = 0; /* of the bits */
+    size_t written = 0;
 
-    for (size_t i = 0; i < length; i += 3) {
-        bits = 0;
-        for (size_t n = i; n < i + 3; n++)
-            bits = bits << 8 | (n < length ? p[n] : 0);
-        for (size_t n = i; n < i + 4; n++, bits <<= 6)
-            *to++ = n > length ? '=' : base64[bits >> 18 & 63];
+    for (; length > 0; length--) {
+        bits = bits << 8 | (unsigned char)*bytes++;
+        for (unwritten += 8; unwritten >= 6; unwritten -= 6)
+            out[written++] = base64[bits >> (unwritten - 6) & 63];
     }
-    return (size_t)(to - out);
+    if (unwritten > 0)
+        out[written++] = base64[bits << (6 - unwritten) & 63];
+    while (written % 4 != 0)
+        out[written++] = '=';
+    return written;
 }
 
 static int base64_value(int c)
@@ -993,12 +995,12 @@ static void begin_anew(struct http_stream *s)
 void http_start(struct http_stream *s, struct http_connection *c,
                 const char *id, const char *invocation_id)
 {
+    /* All but the bytes of texts. */
+    memset(s, 0, offsetof(struct http_stream, detail));
     s->transmit = transmit;
     s->connection = c;
     s->id = id;
     s->invocation_id = invocation_id;
-    s->error = 0;
-    s->begun = 0;
     s->detail[0] = '\0';
     s->error_json[0] = '\0';
     begin_anew(s);
@@ -1044,32 +1046,37 @@ static int is_reserved(const char *name)
     return 0;
 }
 
+static const char head_has_left[] = "the head has left";
+static const char plain_body[] =
+    "a plain body takes Content-Type alone: call http_status()";
+
 /* What all of the prelude but its headers and cookies comes to, at most. */
 #define PRELUDE_FIXED_BYTES 64
 
-/* Adds a value to the headers, behind its name, or to the cookies. Gives NULL,
- * or why it was refused. */
+/* Adds a value to the headers, behind its name, or to the cookies. Of a plain
+ * body, which has one header, only the value is kept. Gives NULL, or why it was
+ * refused. */
 static const char *add(struct http_stream *s, struct http_text *t,
                        const char *name, const char *value)
 {
     if (s->begun)
-        return "the head has left";
+        return head_has_left;
     if (!is_printable(value))
         return "not printable ASCII";
     s->header_bytes += strlen(name) + strlen(value);
-    if (s->header_bytes > HTTP_HEADERS_BYTES_MAX)
-        return "more than 10,240 bytes of headers and cookies";
     if (t->length > 0)
         http_append(t, ",", 1);
-    if (*name != '\0')
-        http_format(t, "\"%s\":", name);
-    if (s->status > 0)
-        quote(t, value);
-    else
+    if (s->status == 0) {
         http_append(t, value, strlen(value));
-    if (t->full || s->headers.length + s->cookies.length + PRELUDE_FIXED_BYTES >
-                       HTTP_PRELUDE_BYTES_MAX)
-        return "more than 16 KB of headers and cookies with their escapes";
+    } else {
+        if (*name != '\0')
+            http_format(t, "\"%s\":", name);
+        quote(t, value);
+    }
+    if (s->header_bytes > HTTP_HEADERS_BYTES_MAX || t->full ||
+        s->headers.length + s->cookies.length + PRELUDE_FIXED_BYTES >
+            HTTP_PRELUDE_BYTES_MAX)
+        return "too many bytes of headers and cookies";
     return NULL;
 }
 
@@ -1077,31 +1084,17 @@ int http_status(struct http_stream *s, int status)
 {
     char number[12];
     struct http_text t = http_text_in(number, sizeof number);
-    const char *why = NULL;
 
     if (s->error < 0)
         return s->error;
-    http_format(&t, "%d", status);
-    if (s->begun)
-        why = "the head has left";
-    else if (status < 200 || status > 599)
-        why = "not from 200 to 599";
-    if (why)
-        return refuse(s, HTTP_HEADER, "status", number, why);
+    if (s->begun || status < 200 || status > 599) {
+        http_format(&t, "%d", status);
+        return refuse(s, HTTP_HEADER, "status", number,
+                      s->begun ? head_has_left : "not from 200 to 599");
+    }
     begin_anew(s);
     s->status = status;
     return 0;
-}
-
-/* A plain body has one header, of which only the value is kept. */
-static const char *add_content_type(struct http_stream *s, const char *name,
-                                    const char *value)
-{
-    if (!same(name, "Content-Type"))
-        return "a plain body takes Content-Type alone: call http_status()";
-    if (s->headers.length > 0)
-        return "given twice";
-    return add(s, &s->headers, "", value);
 }
 
 int http_header(struct http_stream *s, const char *name, const char *value)
@@ -1111,13 +1104,11 @@ int http_header(struct http_stream *s, const char *name, const char *value)
 
     if (s->error < 0)
         return s->error;
-    if (s->status == 0)
-        why = add_content_type(s, name, value);
-    else if (length == 0 || name[length] != '\0')
-        why = "not the name of a header";
-    else if (is_reserved(name))
-        why = "set by the connection, or by http_cookie()";
-    else if (has_header(s, name))
+    if (s->status == 0 && !same(name, "Content-Type"))
+        why = plain_body;
+    else if (length == 0 || name[length] != '\0' || is_reserved(name))
+        why = "cannot be set";
+    else if (s->status == 0 ? s->headers.length > 0 : has_header(s, name))
         why = "given twice";
     else
         why = add(s, &s->headers, name, value);
@@ -1131,7 +1122,7 @@ int http_cookie(struct http_stream *s, const char *cookie)
     if (s->error < 0)
         return s->error;
     if (s->status == 0)
-        why = "a plain body has none: call http_status()";
+        why = plain_body;
     else if (*cookie == '\0')
         why = "empty";
     else
@@ -1236,11 +1227,10 @@ int http_look(struct http_stream *s)
 /* Section 7.1.2: the two trailers, which the head has announced. */
 static void append_trailers(struct http_text *t, const struct http_stream *s)
 {
-    char body[HTTP_ERROR_BYTES_MAX / 3 * 4 + 1];
-
-    body[http_base64_encode(body, s->error_json, strlen(s->error_json))] = '\0';
-    http_format(t, ERROR_TYPE ": %s\r\n" ERROR_BODY ": %s\r\n", s->error_type,
-                body);
+    http_format(t, ERROR_TYPE ": %s\r\n" ERROR_BODY ": ", s->error_type);
+    t->length += http_base64_encode(t->bytes + t->length, s->error_json,
+                                    strlen(s->error_json));
+    http_format(t, "\r\n");
 }
 
 int http_end(struct http_stream *s)
