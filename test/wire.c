@@ -139,6 +139,7 @@
 #endif
 
 #define HANG_MS       60000 /* nothing has moved for so long */
+#define LOOK_MS       1000  /* a longer gap: nobody ran, the player neither */
 #define ALIVE_MS      20    /* less CPU time than that meanwhile is nothing */
 #define LOOP_MS       60000 /* so much of it, and nothing else: a loop */
 #define FOREVER_MS    LONG_MAX
@@ -372,8 +373,9 @@ static struct {
     struct pattern *pending; /* bytes to send, gathered */
     long sent_ms;            /* when the last `<` began to leave */
     struct {
-        long ms, cpu_ms; /* when a byte or a line moved, and what it had used */
-        long alive_ms, alive_cpu_ms; /* when it had used something */
+        long looked_ms, idle_ms; /* nothing has moved for so long */
+        long alive_ms, moved_ms; /* CPU time: when the runtime had used some;
+                                  * when a byte or a line had moved */
     } progress;
 
     const char *expected_error[ARGUMENT_MAX]; /* lines on stderr */
@@ -443,8 +445,9 @@ static long used_ms(void)
 /* A byte has moved, or a line of the script. */
 static void progress(void)
 {
-    play.progress.ms = play.progress.alive_ms = now_ms(CLOCK_MONOTONIC);
-    play.progress.cpu_ms = play.progress.alive_cpu_ms = used_ms();
+    play.progress.looked_ms = now_ms(CLOCK_MONOTONIC);
+    play.progress.idle_ms = 0;
+    play.progress.alive_ms = play.progress.moved_ms = used_ms();
 }
 
 /* Escaped as in scripts. */
@@ -536,14 +539,17 @@ static _Noreturn void skip(const char *why)
 static void check_progress(void)
 {
     long now = now_ms(CLOCK_MONOTONIC), used = used_ms();
+    long gap = now - play.progress.looked_ms;
 
-    if (used - play.progress.alive_cpu_ms >= ALIVE_MS) {
-        play.progress.alive_ms = now;
-        play.progress.alive_cpu_ms = used;
+    play.progress.looked_ms = now;
+    play.progress.idle_ms += gap < LOOK_MS ? gap : LOOK_MS;
+    if (used - play.progress.alive_ms >= ALIVE_MS) {
+        play.progress.idle_ms = 0;
+        play.progress.alive_ms = used;
     }
-    if (now - play.progress.alive_ms > HANG_MS)
+    if (play.progress.idle_ms > HANG_MS)
         fail("hangs: nothing has happened for %d s\n", HANG_MS / 1000);
-    if (used - play.progress.cpu_ms > LOOP_MS)
+    if (used - play.progress.moved_ms > LOOP_MS)
         fail("loops: %d s of CPU time, and nothing sent or read\n",
              LOOP_MS / 1000);
 }
@@ -1260,7 +1266,7 @@ static int await(int wanted, long ms)
     for (;;) {
         long left = ms - (now_ms(CLOCK_MONOTONIC) - begin);
 
-        if (poll(p, 3, left < 0 ? 0 : left < 1000 ? (int)left : 1000) > 0)
+        if (poll(p, 3, left < 0 ? 0 : left < LOOK_MS ? (int)left : LOOK_MS) > 0)
             return (p[0].revents ? wanted & (BYTES | WRITABLE) : 0) |
                    (p[1].revents ? OPENED : 0) | (p[2].revents ? ENDED : 0);
         if (left <= 0)
