@@ -99,14 +99,19 @@ static void put_field(struct http_stream *out, const struct invocation *in,
     (void)http_flush(out);
 }
 
+/* A table of pointers, as handlers have them: without a C library bootstrap
+ * itself has to make them right. */
 static void put_context(struct http_stream *out, const struct invocation *in)
 {
-    put_field(out, in, "Lambda-Runtime-Invoked-Function-Arn");
-    put_field(out, in, "Lambda-Runtime-Trace-Id");
-    put_field(out, in, "lambda-runtime-client-context");
-    put_field(out, in, "Lambda-Runtime-Cognito-Identity");
-    put_field(out, in, "Lambda-Runtime-Aws-Tenant-Id");
-    put_field(out, in, "Lambda-Runtime-Aws-Tenant");
+    static const char *const names[] = {"Lambda-Runtime-Invoked-Function-Arn",
+                                        "Lambda-Runtime-Trace-Id",
+                                        "lambda-runtime-client-context",
+                                        "Lambda-Runtime-Cognito-Identity",
+                                        "Lambda-Runtime-Aws-Tenant-Id",
+                                        "Lambda-Runtime-Aws-Tenant"};
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        put_field(out, in, names[i]);
 }
 
 static void sleep_and_look(struct http_stream *out, int ms)
