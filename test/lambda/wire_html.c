@@ -17,6 +17,7 @@
 #define BODY_ROWS_MAX      3000u
 #define SECTION_BYTES_KEPT (8u * 1024u * 1024u)
 #define EXCHANGES_MAX      500u
+#define IDS_BYTES_MAX      4096u
 /* Of a first line, for the headings. */
 #define HEADING_BYTES_MAX 300u
 
@@ -64,6 +65,7 @@ static void discard(struct section *s)
         s->exchanges = e->next;
         free_exchange(e);
     }
+    buf_free(&s->ids);
     free(s);
 }
 
@@ -281,6 +283,18 @@ static void finish(struct buf *out, unsigned sandbox)
     write_if_over(out, s);
 }
 
+static void invocation_end(struct buf *out, unsigned sandbox)
+{
+    struct section *s = current[sandbox];
+
+    if (s != NULL && s->running > 0) {
+        s->running--;
+    }
+    if (s != NULL && s->running == 0) {
+        finish(out, sandbox);
+    }
+}
+
 static void process(struct buf *out, unsigned sandbox, long pid, unsigned port)
 {
     struct section *s;
@@ -297,9 +311,14 @@ static void invocation(struct buf *out, unsigned sandbox, const char *id)
     struct section *s = section_of(sandbox);
 
     (void)out;
-    s->started = now_ns();
-    s->wall_ms = wall_ms();
-    (void)strncpy(s->id, id, sizeof s->id - 1);
+    s->running++;
+    if (s->started == 0) {
+        s->started = now_ns();
+        s->wall_ms = wall_ms();
+    }
+    if (buf_size(&s->ids) < IDS_BYTES_MAX) {
+        buf_add(&s->ids, id, strlen(id) + 1);
+    }
 }
 
 static void end(struct buf *out)
@@ -318,5 +337,5 @@ const struct wire_form wire_html = {.begin = page_begin,
                                     .close = closed,
                                     .process = process,
                                     .invocation = invocation,
-                                    .invocation_end = finish,
+                                    .invocation_end = invocation_end,
                                     .end = end};

@@ -393,16 +393,29 @@ static void add_lane(struct buf *out, const struct exchange *e,
     buf_text(out, "</div></div>\n");
 }
 
+static void add_title(struct buf *out, const struct buf *ids)
+{
+    struct slice rest = buf_slice(ids), id = slice_cut(&rest, '\0');
+
+    if (id.size == 0) {
+        buf_text(out, "<h2>No invocation</h2>\n");
+        return;
+    }
+    buf_text(out, rest.size == 0 ? "<h2>Invocation" : "<h2>Invocations");
+    for (; id.size > 0; id = slice_cut(&rest, '\0')) {
+        buf_text(out, " <code>");
+        buf_add_slice(out, id);
+        buf_text(out, "</code>");
+    }
+    buf_text(out, "</h2>\n");
+}
+
 static void add_facts(struct buf *out, const struct section *s)
 {
     time_t seconds = (time_t)(s->wall_ms / 1000);
     struct tm t = {0};
 
-    if (s->id[0] != '\0') {
-        buf_format(out, "<h2>Invocation <code>%s</code></h2>\n", s->id);
-    } else {
-        buf_text(out, "<h2>No invocation</h2>\n");
-    }
+    add_title(out, &s->ids);
     (void)gmtime_r(&seconds, &t);
     buf_format(out, "<p>%04d-%02d-%02d %02d:%02d:%02d.%03d UTC",
                t.tm_year + 1900, t.tm_mon + 1, t.tm_mday, t.tm_hour, t.tm_min,

@@ -1,5 +1,6 @@
-/* A section of the page: one invocation in one sandbox, and all exchanges that
- * belong to it. wire_html.c gathers it, wire_page.c writes it. */
+/* A section of the page: one invocation in one sandbox, or several that run
+ * there at the same time, and all exchanges that belong to them. wire_html.c
+ * gathers it, wire_page.c writes it. */
 #ifndef LAMBDA_WIRE_PAGE_H
 #define LAMBDA_WIRE_PAGE_H
 
@@ -33,7 +34,8 @@ struct section {
     unsigned sandbox;
     long pid;
     unsigned port;
-    char id[UUID_SIZE];      /* of the invocation; empty: there was none */
+    struct buf ids;          /* of the invocations, each with its NUL */
+    unsigned running;        /* of those */
     int64_t process_started; /* 0: before */
     int64_t started, ended;  /* of the invocation; 0: not yet */
     int64_t began, wall_ms;  /* by either clock */
