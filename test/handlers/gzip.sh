@@ -27,10 +27,10 @@ for wrong in 'lines=0' 'lines=x' 'lines=-1' 'delay=-1' 'delay=nan' 'delay=inf' \
 done
 answers 'no parameters' 200 "$(seq -f 'line %g' 20)" '/?delay=0'
 
-# The second line is a quarter of an hour away: the first has been decoded.
+# The second line is ten minutes away: the first has been decoded.
 first() {
     mkfifo $dir/words
-    curl -sN --compressed "$url/?lines=2&delay=900" >$dir/words 2>/dev/null &
+    curl -sN -m 60 --compressed "$url/?lines=2&delay=600" >$dir/words 2>/dev/null &
     running=$!
     read -r line <$dir/words
     kill $running 2>/dev/null

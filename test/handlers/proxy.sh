@@ -48,7 +48,7 @@ ok 'one connection for all' [ \
 # The second token is a quarter of an hour away.
 first() {
     mkfifo $dir/words
-    curl -sN -d '{"do":"stream","n":2,"ms":900000}' "$url/" >$dir/words 2>/dev/null &
+    curl -sN -m 60 -d '{"do":"stream","n":2,"ms":900000}' "$url/" >$dir/words 2>/dev/null &
     running=$!
     read -r line <$dir/words
     kill $running 2>/dev/null
