@@ -36,8 +36,8 @@ TOKEN = 'canary-token=='
 REGION = 'eu-west-1'
 ROLE = f'rawstream-{REGION}'
 LOGS = 'arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole'
-# A run that has not ended by then hangs: each of its commands is done at once.
-HANG_S = 600
+# So long without a call or a request: it hangs.
+HANG_S = 300
 
 WRAPPER = '''#!/bin/sh
 # The CLI with its endpoint; the run ends behind its call number $CUT.
@@ -140,11 +140,29 @@ class Place:
             os.remove(self.calls)
         if settings:
             arguments += (f'ZIP={ZIP}', f'REGION={REGION}')
-        return subprocess.run(
-            [*before, *shell, SCRIPT, *arguments], capture_output=True,
-            text=True, stdin=stdin or subprocess.DEVNULL, timeout=HANG_S,
-            start_new_session=True, env={**self.env, **dict(env),
-                                         'CUT': str(cut)})
+        return self.execute(
+            [*before, *shell, SCRIPT, *arguments], stdin=stdin,
+            env={**self.env, **dict(env), 'CUT': str(cut)})
+
+    def execute(self, command, stdin=None, input=None, **more):
+        """Runs a command to its end, for as long as something moves."""
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            stdin=subprocess.PIPE if input else stdin or subprocess.DEVNULL,
+            start_new_session=True, **more)
+        before = None
+        while True:
+            try:
+                output = process.communicate(input, timeout=HANG_S)
+                return subprocess.CompletedProcess(
+                    command, process.returncode, *output)
+            except subprocess.TimeoutExpired:
+                now = (os.path.exists(self.calls) and
+                       os.path.getsize(self.calls), len(self.endpoint.seen))
+                if now == before:
+                    process.kill()
+                    raise
+                before, input = now, None
 
     def good(self, name, *arguments, **more):
         """As run(), of what must succeed by requests that are all valid."""
@@ -589,8 +607,7 @@ def test_dry_run():
         commands = ''.join(
             line.replace(':ACCOUNT:', ':123456789012:') + '\n'
             for line in dry.stdout.splitlines() if line.startswith('aws '))
-        seen = subprocess.run(['sh', '-c', commands], env=place.env, text=True,
-                              capture_output=True, timeout=HANG_S)
+        place.execute(['sh', '-c', commands], env=place.env)
         equal(f'{verb}: the commands of a dry run do it', place.account.state(),
               expected)
         equal(f'{verb}: ... and are valid', place.faults(), [])
@@ -669,9 +686,9 @@ def test_sdk():
     place.endpoint.requests.clear()
     text = json.dumps([r[1:] for r in sent], default=lambda b: {
         'base64': base64.b64encode(b).decode()})
-    seen = subprocess.run(
+    seen = place.execute(
         ['node', os.path.join(HERE, 'sdk.mjs'), place.endpoint.base, REGION],
-        input=text, capture_output=True, text=True, cwd=TOP, timeout=HANG_S,
+        input=text, cwd=TOP,
         env={'PATH': os.environ['PATH'], 'AWS_ACCESS_KEY_ID': KEY,
              'AWS_SECRET_ACCESS_KEY': SECRET,
              'AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED': 'true'})
@@ -751,9 +768,8 @@ def commands(section):
 def by_hand(name, place, blocks):
     """Types commands; each must succeed, by requests that are all valid."""
     place.endpoint.requests.clear()
-    seen = subprocess.run(
-        ['sh', '-euc', ''.join(blocks)], cwd=place.dir, text=True,
-        capture_output=True, timeout=HANG_S, stdin=subprocess.DEVNULL,
+    seen = place.execute(
+        ['sh', '-euc', ''.join(blocks)], cwd=place.dir,
         env={**place.env, 'AWS_REGION': REGION, 'AWS_PAGER': '',
              'URL': place.endpoint.base + '/'})
     ok(f'{name}: succeeds', seen.returncode == 0, seen.stdout, seen.stderr)
