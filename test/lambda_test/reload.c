@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 static char program[64], aside[80];
@@ -42,6 +43,20 @@ static long pid_of(struct lambda *l)
     return pid;
 }
 
+/* The time since a file was written. */
+static int64_t age_ms(const char *path)
+{
+    struct stat status;
+    struct timespec now;
+
+    if (stat(path, &status) != 0) {
+        return -1;
+    }
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    return ((int64_t)now.tv_sec - status.st_mtim.tv_sec) * 1000 +
+           (now.tv_nsec - status.st_mtim.tv_nsec) / 1000000;
+}
+
 static void test_program(struct lambda *l)
 {
     struct stream s = {.fd = -1};
@@ -55,6 +70,8 @@ static void test_program(struct lambda *l)
     second = pid_of(l);
     check("a new file: a new process", second > 0 && second != first,
           l->log.data);
+    check("not before the file has been quiet for a moment",
+          age_ms(program) >= 50, "");
     check("which the log says", logs(l, " has changed: "), l->log.data);
     check("the old one ends", is_gone(first), "");
     /* In place, which the old process would not allow. */
