@@ -445,7 +445,7 @@ static size_t unfinished(const struct http_text *t, char next)
     unsigned char c = (unsigned char)next;
     size_t n = 0;
 
-    while ((c & 0xc0) == 0x80 && n < 3 && n < t->length)
+    while ((c & 0xc0) == 0x80 && n < 3)
         c = (unsigned char)t->bytes[t->length - ++n];
     if (c < 0xc2 || c > 0xf4)
         return 0;

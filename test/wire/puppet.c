@@ -9,6 +9,7 @@
  *     write TEXT          http_write()
  *     put N C             http_append() of N times the character C
  *     append TEXT         http_append()
+ *     format TEXT         http_format(), with an empty string for arguments
  *     move N TEXT         moves TEXT by N bytes inside itself, and writes it
  *     flush               http_flush()
  *     sleep MS            waits, then http_look(); nothing after an error
@@ -201,6 +202,8 @@ int handler_invoke(const struct invocation *in, struct http_stream *out)
             put_times(out, line);
         else if (is(call, "append"))
             http_append(&out->text, line, strlen(line));
+        else if (is(call, "format"))
+            http_format(&out->text, line, "");
         else if (is(call, "move"))
             move(out, line);
         else if (is(call, "flush"))
