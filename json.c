@@ -318,7 +318,7 @@ static int close_level(struct json_reader *r, char *p, struct json_token *token)
     return bracket(r, p, token);
 }
 
-/* Section 4: member = string name-separator value */
+/* Section 4: member = string name-separator value, as far as the colon. */
 static int name(struct json_reader *r, char *p, struct json_token *token)
 {
     if (string(r, p, token) < 0)
@@ -358,6 +358,8 @@ static int word(struct json_reader *r, char *p, struct json_token *token)
     return token->type = type;
 }
 
+/* Passes white space and commas. Any other byte begins a token, unless that
+ * may not come here. */
 int json_next(struct json_reader *r, struct json_token *token)
 {
     int may_come = r->may_come;
@@ -699,22 +701,17 @@ static int match(struct pick *p, const struct json_token *name, unsigned depth,
 static int pick_member(struct picks *ps, const struct json_token *name)
 {
     unsigned depth = ps->reader.depth;
-    int rc, matched = 0, within = 0;
-    struct json_token value;
+    struct json_token value = {0};
+    int rc, within = 0;
     struct pick *p;
 
-    for (p = ps->each; p < ps->each + ps->count; p++) {
-        if (!match(p, name, depth, ps->flags))
-            continue;
-        matched = 1;
-        within |= !is_whole(p);
-    }
+    for (p = ps->each; p < ps->each + ps->count; p++)
+        if (match(p, name, depth, ps->flags))
+            within |= !is_whole(p);
     rc = json_next(&ps->reader, &value);
     if (!within || rc != JSON_OBJECT)
         rc = finish(&ps->reader, &value, rc);
-    if (rc < 0)
-        return rc;
-    for (p = ps->each; matched && p < ps->each + ps->count; p++)
+    for (p = ps->each; p < ps->each + ps->count; p++)
         if (p->matched == depth && is_whole(p))
             p->found = value;
     return rc;

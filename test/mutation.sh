@@ -38,7 +38,9 @@ prepare() {
         *.c) gcc -O1 $C11 -c -o $dir/$file/$(basename $source .c).o $source ;;
         esac || return
     done
-    gcc -O0 $C11 -S -fverbose-asm -o $dir/$file.s $file.c || return
+    # No table of jumps: the cases of a switch are compared, each a branch.
+    gcc -O0 $C11 -fno-jump-tables -S -fverbose-asm -o $dir/$file.s $file.c ||
+        return
     gcc $(wrapped $file) -o $dir/$file/none $dir/$file.s $dir/$file/*.o &&
         { $dir/$file/none >$dir/$file/log && times; } >$dir/$file/times || return
     # In seconds: a mutant may need ten times the CPU time, and is then in a loop.
