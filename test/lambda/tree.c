@@ -26,6 +26,7 @@
 struct process {
     pid_t pid, parent, group;
     long resident_kib;
+    bool ended; /* and waits to be reaped */
     bool ours;
 };
 
@@ -48,6 +49,7 @@ static bool read_stat(const char *pid, struct process *out)
     const char *rest;
     ssize_t n;
     long parent, group, pages;
+    char state;
     int fd;
 
     (void)snprintf(path, sizeof path, "/proc/%.20s/stat", pid);
@@ -61,14 +63,15 @@ static bool read_stat(const char *pid, struct process *out)
     rest = strrchr(text, ')');
     if (rest == NULL ||
         sscanf(rest,
-               ") %*c %ld %ld %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d "
+               ") %c %ld %ld %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d "
                "%*d %*d %*d %*d %*u %*u %ld",
-               &parent, &group, &pages) != 3) {
+               &state, &parent, &group, &pages) != 4) {
         return false;
     }
     *out = (struct process){.pid = (pid_t)strtol(pid, NULL, 10),
                             .parent = (pid_t)parent,
                             .group = (pid_t)group,
+                            .ended = state == 'Z' || state == 'X',
                             .resident_kib = pages *
                                             (sysconf(_SC_PAGESIZE) / 1024)};
     return true;
@@ -171,7 +174,7 @@ void tree_kill(pid_t leader, const char *mark)
         killed = 0;
         find(&list, leader, mark);
         for (size_t i = 0; i < list.count; i++) {
-            if (list.all[i].ours && list.all[i].resident_kib > 0 &&
+            if (list.all[i].ours && !list.all[i].ended &&
                 kill(list.all[i].pid, SIGKILL) == 0) {
                 killed++;
             }
