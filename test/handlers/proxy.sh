@@ -11,9 +11,10 @@ ok 'builds' built HOSTED=1 LDLIBS=-lcurl HANDLER=test/handlers/proxy.c || { fini
 openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost \
     -addext subjectAltName=DNS:localhost,IP:127.0.0.1 \
     -keyout $dir/key.pem -out $dir/cert.pem 2>$dir/openssl.txt || exit 1
+: >$dir/upstream.txt
 node test/handlers/upstream.mjs $dir/key.pem $dir/cert.pem >$dir/upstream.txt &
 upstream=$!
-trap 'stop_serving; kill $upstream 2>/dev/null' EXIT
+trap 'stop_serving; { kill $upstream && wait $upstream; } 2>/dev/null' EXIT
 until grep -q '^listening' $dir/upstream.txt; do
     kill -0 $upstream || exit 1
     sleep 0.1
