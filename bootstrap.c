@@ -555,6 +555,9 @@ static int serve(struct runtime *r, const char *api)
     struct http_stream *s = &r->stream;
     int rc = http_endpoint_parse(&r->connection.endpoint, api);
 
+    http_message_start(&r->message, r->input);
+    r->connection.fd = -1;
+    http_start(s, &r->connection, "", "");
     if (rc < 0) {
         log_line("AWS_LAMBDA_RUNTIME_API", "", http_reason(rc));
         return 1;
@@ -581,7 +584,6 @@ static int serve(struct runtime *r, const char *api)
 static const char usage[] =
     "usage: bootstrap [OPTION VALUE]...\n"
     "Calls the handler once, as Lambda would, and prints its response.\n"
-    "In Lambda (AWS_LAMBDA_RUNTIME_API is set) it ignores its arguments.\n"
     "  --event FILE    the event, a JSON object; - is standard input\n"
     "  --timeout S     the deadline, in seconds from now; without it, none\n"
     "  -h, --help, --version\n";
@@ -763,15 +765,13 @@ static int tell(const struct http_stream *s)
 /* Gives the exit status. */
 static int run_by_hand(struct runtime *r, char **options)
 {
-    char id[48];
-    struct http_text id_text = http_text_in(id, sizeof id);
     struct http_stream *s = &r->stream;
     int rc;
 
     check_options(options);
-    http_format(&id_text, "local-test-%lld",
-                (long long)(wall_clock_ms() / 1000));
-    s->id = id;
+    http_message_start(&r->message, r->input);
+    r->connection.fd = -1;
+    http_start(s, &r->connection, "by-hand", "");
     s->transmit = transmit_by_hand;
     if (failed(s, handler_init(s, options))) {
         (void)tell(s);
@@ -811,9 +811,6 @@ int main(int argc, char **argv)
     on_signal(SIGPIPE, SIG_IGN);
     on_signal(SIGTERM, stop);
     on_signal(SIGINT, stop);
-    http_message_start(&runtime.message, runtime.input);
-    runtime.connection.fd = -1;
-    http_start(&runtime.stream, &runtime.connection, "", "");
     if (api)
         return serve(&runtime, api);
     return run_by_hand(&runtime, argv + (argc > 0));
@@ -930,16 +927,16 @@ LINKER_NAMES extern void (*const __init_array_end[])(void);
 static void relocate(void)
 {
     const uintptr_t base = (uintptr_t)__ehdr_start;
-    const Elf64_Rela *r = NULL, *end;
-    size_t size = 0;
+    const Elf64_Rela *r = NULL;
+    uintptr_t end = 0;
 
     for (const Elf64_Dyn *d = _DYNAMIC; d->d_tag != DT_NULL; d++) {
         if (d->d_tag == DT_RELA)
             r = (const Elf64_Rela *)(base + d->d_un.d_ptr);
         if (d->d_tag == DT_RELASZ)
-            size = d->d_un.d_val;
+            end = d->d_un.d_val;
     }
-    for (end = r + size / sizeof *r; r < end; r++)
+    for (end += (uintptr_t)r; (uintptr_t)r < end; r++)
         *(uintptr_t *)(base + r->r_offset) = base + (uintptr_t)r->r_addend;
 }
 

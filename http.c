@@ -124,19 +124,19 @@ const char *http_reason(int error)
         [-HTTP_LINE] = "control byte or bare CR or LF",
         [-HTTP_TOO_LONG] = "line or section too long",
         [-HTTP_FIELDS] = "more than 128 fields",
-        [-HTTP_LENGTH] = "Content-Length malformed or above 6291556",
-        [-HTTP_CODING] = "coding other than one chunked",
+        [-HTTP_LENGTH] = "bad Content-Length",
+        [-HTTP_CODING] = "bad Transfer-Encoding",
         [-HTTP_UNFRAMED] = "neither Content-Length nor chunked",
         [-HTTP_CHUNK] = "malformed chunk",
         [-HTTP_BODY] = "more than 6291556 bytes",
-        [-HTTP_INTERIM] = "status 101, or more than 16 of 1xx",
+        [-HTTP_INTERIM] = "status 101, or too many 1xx",
         [-HTTP_EARLY] = "answered or closed before our end",
         [-HTTP_TIMEOUT] = "rest of the answer missing",
         [-HTTP_HOST] = "neither IPv4 address nor localhost",
         [-HTTP_PORT] = "no port from 1 to 65535",
         [-HTTP_PATH] = "malformed path",
-        [-HTTP_HEADER] = "status, header or cookie refused",
-        [-HTTP_FORMAT] = "conversion not known to http_format()",
+        [-HTTP_HEADER] = "header refused",
+        [-HTTP_FORMAT] = "format refused",
         [-HTTP_FAILED] = "handler failed",
     };
 
@@ -666,8 +666,8 @@ static int base64_value(int c)
 int64_t http_base64_decode(char *out, const char *text, size_t length)
 {
     uint32_t bits = 0;
+    int unwritten = 0, value;
     size_t written = 0, end = length;
-    int value;
 
     while (end > 0 && length - end < 2 && text[end - 1] == '=')
         end--;
@@ -676,11 +676,14 @@ int64_t http_base64_decode(char *out, const char *text, size_t length)
         if (value < 0)
             return -1;
         bits = bits << 6 | (uint32_t)value;
-        if (i % 4 != 0)
-            out[written++] = (char)(bits >> (6 - 2 * (i % 4)));
+        unwritten += 6;
+        if (unwritten >= 8) {
+            unwritten -= 8;
+            out[written++] = (char)(bits >> unwritten);
+        }
     }
     /* Canonical: whole groups, and no bits to spare in the last. */
-    if (length % 4 != 0 || (bits & ((1u << 2 * (length - end)) - 1)) != 0)
+    if (length % 4 != 0 || (bits & ((1u << unwritten) - 1)) != 0)
         return -1;
     return (int64_t)written;
 }
@@ -980,18 +983,6 @@ int http_next(struct http_connection *c, struct http_message *m)
 static int transmit(struct http_stream *s, const void *bytes, size_t length,
                     const char *end);
 
-/* Forgets status, headers, cookies and text. */
-static void begin_anew(struct http_stream *s)
-{
-    s->status = 0;
-    s->header_bytes = 0;
-    s->text = http_text_in(s->piece, sizeof s->piece);
-    s->text.stream = s;
-    s->headers = http_text_in(s->headers_json, sizeof s->headers_json);
-    s->cookies = http_text_in(s->cookies_json, sizeof s->cookies_json);
-    s->headers_json[0] = '\0';
-}
-
 void http_start(struct http_stream *s, struct http_connection *c,
                 const char *id, const char *invocation_id)
 {
@@ -1001,9 +992,16 @@ void http_start(struct http_stream *s, struct http_connection *c,
     s->connection = c;
     s->id = id;
     s->invocation_id = invocation_id;
+    s->headers.bytes = s->headers_json;
+    s->headers.size = sizeof s->headers_json;
+    s->cookies.bytes = s->cookies_json;
+    s->cookies.size = sizeof s->cookies_json;
+    s->text.bytes = s->piece;
+    s->text.size = sizeof s->piece;
+    s->text.stream = s;
+    s->headers_json[0] = '\0';
     s->detail[0] = '\0';
     s->error_json[0] = '\0';
-    begin_anew(s);
 }
 
 /* Writes a JSON string of printable ASCII, of which only two characters need
@@ -1092,8 +1090,12 @@ int http_status(struct http_stream *s, int status)
         return refuse(s, HTTP_HEADER, "status", number,
                       s->begun ? head_has_left : "not from 200 to 599");
     }
-    begin_anew(s);
     s->status = status;
+    s->header_bytes = 0;
+    s->headers.length = 0;
+    s->headers_json[0] = '\0';
+    s->cookies.length = 0;
+    s->text.length = 0;
     return 0;
 }
 

@@ -649,107 +649,60 @@ int json_element(struct json_reader *r, struct json_token *value)
     return rc > 0 ? finish(r, value, rc) : rc;
 }
 
-/* json_pick(): what has been found of one want. */
-struct pick {
-    const char *path;
-    unsigned matched; /* names of the path that lead to the reader's place */
-    struct json_token found;
-};
-
-struct picks {
-    struct json_reader reader;
-    int flags;
-    int count;
-    struct pick each[JSON_WANTS_MAX];
-};
-
-/* The name in a path that has `n` names before it; NULL if there are not as
- * many. */
-static const char *name_in(const char *path, unsigned n)
+/* Reads an object to its end. Finds for each want the last member that has the
+ * first name of its path. 0, or an error. */
+static int pick_first(struct json_reader *r, struct json_token *found,
+                      const struct json_want *wants, int count, int flags)
 {
-    for (; n > 0 && *path; path++)
-        n -= *path == '.';
-    return n == 0 ? path : NULL;
-}
+    struct json_token name, value;
+    int rc;
 
-static int is_whole(const struct pick *p)
-{
-    return !name_in(p->path, p->matched);
-}
-
-/* Whether the name of a member leads on along the path. `depth` is 1 for a
- * member of the whole text. */
-static int match(struct pick *p, const struct json_token *name, unsigned depth,
-                 int flags)
-{
-    const char *wanted;
-
-    if (p->matched >= depth)
-        p->matched = depth - 1; /* the value of the last one is over */
-    if (p->matched < depth - 1)
-        return 0;
-    wanted = name_in(p->path, p->matched);
-    if (!wanted || !same(name, wanted, '.', flags))
-        return 0;
-    p->matched = depth;
-    p->found.type = 0; /* an earlier member of that name does not count */
-    return 1;
-}
-
-/* Takes a member. Into an object in which there is something wanted the reader
- * goes, other values it passes over. */
-static int pick_member(struct picks *ps, const struct json_token *name)
-{
-    unsigned depth = ps->reader.depth;
-    struct json_token value = {0};
-    int rc, within = 0;
-    struct pick *p;
-
-    for (p = ps->each; p < ps->each + ps->count; p++)
-        if (match(p, name, depth, ps->flags))
-            within |= !is_whole(p);
-    rc = json_next(&ps->reader, &value);
-    if (!within || rc != JSON_OBJECT)
-        rc = finish(&ps->reader, &value, rc);
-    for (p = ps->each; p < ps->each + ps->count; p++)
-        if (p->matched == depth && is_whole(p))
-            p->found = value;
+    while ((rc = json_member(r, &name, &value)) > 0)
+        for (int i = 0; i < count; i++)
+            if (same(&name, wants[i].path, '.', flags))
+                found[i] = value;
     return rc;
 }
 
-/* Behind an object that was gone into. */
-static void pick_end(struct picks *ps)
+/* Follows the rest of a path, into the value to which its first name led. */
+static void pick_deeper(struct json_token *found, const char *path, int flags)
 {
-    for (struct pick *p = ps->each; p < ps->each + ps->count; p++)
-        if (p->matched == ps->reader.depth && is_whole(p))
-            p->found.length = (size_t)(ps->reader.at - p->found.text);
+    struct json_token object;
+    struct json_want rest;
+    struct json_reader r;
+
+    for (; *path != '\0'; path++) {
+        if (*path != '.')
+            continue;
+        rest.path = path + 1;
+        object = *found;
+        found->type = 0;
+        if (object.type == JSON_OBJECT &&
+            json_object(&r, object.text, object.length) == 0)
+            (void)pick_first(&r, found, &rest, 1, flags);
+    }
 }
 
 int json_pick(char *text, size_t length, int flags,
               const struct json_want *wants, int count, size_t *at)
 {
-    struct picks ps;
-    struct json_token token;
+    struct json_token found[JSON_WANTS_MAX];
+    struct json_reader r;
     int rc;
 
     *at = 0;
     if (count > JSON_WANTS_MAX)
         return JSON_RANGE;
-    ps.flags = flags;
-    ps.count = count;
-    for (int i = 0; i < count; i++)
-        ps.each[i] = (struct pick){.path = wants[i].path};
-    rc = json_object(&ps.reader, text, length);
-    while (rc >= 0 && (rc = json_next(&ps.reader, &token)) > 0) {
-        if (rc == JSON_NAME)
-            rc = pick_member(&ps, &token);
-        else
-            pick_end(&ps);
+    memset(found, 0, sizeof found);
+    rc = json_object(&r, text, length);
+    if (rc == 0)
+        rc = pick_first(&r, found, wants, count, flags);
+    *at = (size_t)(r.at - text);
+    for (int i = 0; rc == 0 && i < count; i++) {
+        pick_deeper(found + i, wants[i].path, flags);
+        if (found[i].type != 0)
+            *wants[i].value = found[i];
     }
-    *at = (size_t)(ps.reader.at - text);
-    for (int i = 0; rc == 0 && i < count; i++)
-        if (ps.each[i].found.type != 0)
-            *wants[i].value = ps.each[i].found;
     return rc;
 }
 

@@ -2,8 +2,8 @@
  * json.h - a strict JSON tokenizer (RFC 8259), and JSON text out
  *
  * json_pick() answers most questions of a handler: it finds members of an
- * object, however deep, in one pass. json_element() walks through an array,
- * json_next() through anything.
+ * object, however deep. json_element() walks through an array, json_next()
+ * through anything.
  *
  * Conventions of this interface:
  *
@@ -80,8 +80,8 @@ struct json_want {
 /* For json_pick(): 'A' to 'Z' and 'a' to 'z' in names are the same. */
 enum { JSON_ANY_CASE = 1 };
 
-/* Reads a text, which must be an object, once and to its end, and puts into
- * each `value` the member that its path leads to. A value that is not there
+/* Reads a text, which must be an object, to its end, and puts into each `value`
+ * the member that its path leads to; an object on a path is read once more. A value that is not there
  * stays as it was, and so does every value after an error. Names are compared
  * decoded. Of members with one name the last counts: in {"a":{"b":1},"a":{}}
  * there is no "a.b".

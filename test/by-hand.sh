@@ -29,7 +29,7 @@ run() {
     $emulator "$bootstrap" "$@" >$dir/out 2>$dir/err <$dir/in
     echo $? >$dir/status
     for file in $dir/out $dir/err; do
-        sed -e 's/local-test-[0-9]*/{id}/g' \
+        sed -e 's/"by-hand"/"{id}"/g' \
             -e 's/"timestamp":[0-9]*\.[0-9][0-9]\([},]\)/"timestamp":{time}\1/g' \
             $file >$file.s
     done
