@@ -44,9 +44,10 @@ CXX11 = -I$(or $(ROOT),.) -Wall -Wextra
 #   -fno-inline-functions-called-once  276, 187: fewer registers to be saved
 #   -fno-if-conversion                   38, 38: a jump is shorter
 #   -fno-caller-saves                    56, 19: fewer moves around a call
+#   -fno-expensive-optimizations         30, 10: passes that serve speed alone
 SMALLER = $(if $(GCC),-flto -fno-ipa-cp -fno-schedule-insns2 \
     -fno-move-loop-invariants -fno-inline-functions-called-once \
-    -fno-if-conversion -fno-caller-saves)
+    -fno-if-conversion -fno-caller-saves -fno-expensive-optimizations)
 
 # A program at any address, without a C library: nothing sets up the canary of a
 # stack protector, or unwinds. gcc's explicit zeros go to .data: a start touches

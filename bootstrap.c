@@ -109,20 +109,13 @@ static int absent(const struct json_token *value)
     return value->type == 0 || value->type == JSON_NULL;
 }
 
-/* The first fault found is the one that is told. */
-static void note_wrong(struct lambda_request *r, const char *wrong)
-{
-    if (!r->wrong)
-        r->wrong = wrong;
-}
-
 static void check_object(struct lambda_request *r, struct json_token *value,
                          const char *wrong)
 {
     static char empty[] = "{}";
 
     if (!absent(value) && value->type != JSON_OBJECT)
-        note_wrong(r, wrong);
+        r->wrong = wrong;
     if (value->type == JSON_OBJECT)
         return;
     value->type = JSON_OBJECT;
@@ -177,14 +170,14 @@ static void take_body(struct lambda_request *r, const struct json_token *body,
     if (absent(body))
         return;
     if (body->type != JSON_STRING) {
-        note_wrong(r, "body must be a string");
+        r->wrong = "body must be a string";
         return;
     }
     length = (int64_t)json_decode(body, body->text);
     if (base64)
         length = http_base64_decode(body->text, body->text, (size_t)length);
     if (length < 0) {
-        note_wrong(r, "body must be valid base64");
+        r->wrong = "body must be valid base64";
         return;
     }
     r->body = body->text;
@@ -221,9 +214,10 @@ int lambda_read_request(struct lambda_request *r, const struct invocation *in,
     }
     if (r->context.type != JSON_OBJECT)
         return 0;
-    check_object(r, &r->query, "queryStringParameters must be an object");
-    check_object(r, &r->headers, "headers must be an object");
+    /* What is wrong first is told: it is looked at last. */
     take_body(r, &body, base64.type == JSON_TRUE);
+    check_object(r, &r->headers, "headers must be an object");
+    check_object(r, &r->query, "queryStringParameters must be an object");
     return 1;
 }
 
@@ -629,9 +623,9 @@ static int has_line(const char *usage_text, const char *option)
     const char *rest;
 
     for (; *usage_text != '\0'; usage_text++) {
-        rest = after(usage_text, "  ", 2);
-        if (rest)
-            rest = after(rest, option, name_length(option));
+        if (usage_text[0] != ' ' || usage_text[1] != ' ')
+            continue;
+        rest = after(usage_text + 2, option, name_length(option));
         if (rest && *rest == ' ')
             return 1;
     }
@@ -658,7 +652,7 @@ static void check_options(char **options)
             _exit(print_usage(1) < 0);
         if (strcmp(option, "--version") == 0)
             _exit(print(1, "rawstream " RAWSTREAM_VERSION "\n") < 0);
-        if (!after(option, "--", 2) ||
+        if (option[0] != '-' || option[1] != '-' ||
             (!has_line(usage, option) && !has_line(handler_options, option)))
             usage_error(option, "no such option");
         rest = option + name_length(option);
