@@ -649,9 +649,9 @@ static void check_options(char **options)
 
     for (; (option = *options) != NULL; options++) {
         if (strcmp(option, "--help") == 0 || strcmp(option, "-h") == 0)
-            _exit(print_usage(1) < 0);
+            _exit(print_usage(1) < 0 ? 1 : 0);
         if (strcmp(option, "--version") == 0)
-            _exit(print(1, "rawstream " RAWSTREAM_VERSION "\n") < 0);
+            _exit(print(1, "rawstream " RAWSTREAM_VERSION "\n") < 0 ? 1 : 0);
         if (option[0] != '-' || option[1] != '-' ||
             (!has_line(usage, option) && !has_line(handler_options, option)))
             usage_error(option, "no such option");
@@ -706,7 +706,8 @@ static void set_deadline(struct http_message *m, const char *seconds)
 
     if (!end || *end != '\0' || timeout == 0)
         usage_error("--timeout", "must be a whole number from 1 to 900");
-    http_format(&t, "%lld", (long long)(wall_clock_ms() + timeout * 1000));
+    timeout = wall_clock_ms() + timeout * 1000;
+    http_format(&t, "%lld", (long long)timeout);
     m->fields[m->field_count++] = (struct http_field){name, value};
 }
 
@@ -926,7 +927,7 @@ static void relocate(void)
 
     for (const Elf64_Dyn *d = _DYNAMIC; d->d_tag != DT_NULL; d++) {
         if (d->d_tag == DT_RELA)
-            r = (const Elf64_Rela *)(base + d->d_un.d_ptr);
+            table = base + d->d_un.d_ptr;
         if (d->d_tag == DT_RELASZ)
             end = d->d_un.d_val;
     }
@@ -940,11 +941,14 @@ void kernel_start(long *stack);
 __attribute__((used)) void kernel_start(long *stack)
 {
     char **argv = (char **)(stack + 1);
+    size_t constructors = ((uintptr_t)__init_array_end -
+                           (uintptr_t)__init_array_start) /
+                          sizeof *__init_array_start;
 
     relocate();
     environment = argv + *stack + 1;
-    for (size_t i = 0; __init_array_start + i < __init_array_end; i++)
-        __init_array_start[i](); /* constructors of C++ */
+    for (size_t i = 0; i < constructors; i++)
+        __init_array_start[i](); /* of C++ */
     _exit(main((int)*stack, argv));
 }
 

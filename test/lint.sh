@@ -59,6 +59,7 @@ poll|setsockopt|socket|writev"
         symbols "$1" 'main$|lambda_' "$memory|$clock|\
 $kernel|_exit|openat|write|(get|set|unset)env|(http|json|handler)_.*"
         ;;
+    http.h) includes "$1" 'json\.h' ;; # what a handler reads
     *.h) includes "$1" '' ;;
     esac
     none '[!=]= -1|goto [^o]' "$1"
