@@ -922,16 +922,18 @@ LINKER_NAMES extern void (*const __init_array_end[])(void);
 static void relocate(void)
 {
     const uintptr_t base = (uintptr_t)__ehdr_start;
-    const Elf64_Rela *r = NULL;
-    uintptr_t end = 0;
+    const Elf64_Rela *r;
+    uintptr_t table = 0;
+    size_t size = 0;
 
     for (const Elf64_Dyn *d = _DYNAMIC; d->d_tag != DT_NULL; d++) {
         if (d->d_tag == DT_RELA)
             table = base + d->d_un.d_ptr;
         if (d->d_tag == DT_RELASZ)
-            end = d->d_un.d_val;
+            size = d->d_un.d_val;
     }
-    for (end += (uintptr_t)r; (uintptr_t)r < end; r++)
+    r = (const Elf64_Rela *)table;
+    for (; size > 0; size -= sizeof *r, r++)
         *(uintptr_t *)(base + r->r_offset) = base + (uintptr_t)r->r_addend;
 }
 
