@@ -415,7 +415,7 @@ static void fault(struct runtime *r, const char *what, const char *id, int rc)
 
 static int is_handlers_own(int error)
 {
-    return error <= HTTP_HEADER; /* the last ones are */
+    return error <= HTTP_HEADER; /* HTTP_FORMAT, HTTP_FAILED are below */
 }
 
 /* Whether the handler failed, by its own word (rc) or by what it did with the
