@@ -36,7 +36,7 @@ struct job {
     long sent;        /* words, those of an earlier connection too */
     int64_t delay_ns; /* between words; -1 for one that is no number */
     int64_t now_ns;   /* the monotonic clock when it was last read */
-    int64_t wall_ns;  /* what makes wall clock of it */
+    int64_t wall_ns;  /* added to that, it is the wall clock */
     int64_t due_ns;   /* when the next word leaves */
     int64_t limit_ns; /* no word leaves after it */
 };
@@ -133,7 +133,8 @@ static int is_space(uint32_t c)
     return 0;
 }
 
-/* Cuts the next word off the rest of a sentence; its length, 0 at the end. */
+/* Cuts the next word off the rest of a sentence, which is valid UTF-8; its
+ * length, 0 at the end. */
 static size_t next_word(struct json_token *rest, const char **word)
 {
     size_t n, length = 0;
@@ -200,9 +201,9 @@ static void begin_line(struct job *j, const char *event)
 
 static void end_line(struct job *j)
 {
-    long hundredths = (long)((j->now_ns + j->wall_ns) / (SECOND_NS / 100));
+    long long hundredths = (j->now_ns + j->wall_ns) / (SECOND_NS / 100);
 
-    http_format(j->text, ",\"timestamp\":%ld.%02ld}\n", hundredths / 100,
+    http_format(j->text, ",\"timestamp\":%lld.%02lld}\n", hundredths / 100,
                 hundredths % 100);
     if (j->format == SSE)
         http_format(j->text, "id: %ld\n\n", j->sent);

@@ -12,8 +12,9 @@
  *   Parsers give > 0 for done, 0 for more bytes needed, < 0 for an error.
  * - Memory is the caller's; nothing is allocated. Text is NUL-terminated where
  *   no length stands beside it.
- * - Errors are sticky on a stream: after the first, each call gives it again
- *   and does nothing. A handler may check once, at its end.
+ * - Errors are sticky on a stream: after the first, the http_ calls give it
+ *   again and do nothing. A handler may ignore their results: the runtime sees
+ *   the error, even if handler_invoke() gives 0.
  * - Units are in names: _ms, _ns, _bytes. Sections are RFC 9112's unless named.
  */
 #ifndef HTTP_H
@@ -80,9 +81,9 @@ int handler_invoke(const struct invocation *in, struct http_stream *out);
 
 /* The event and what came with it */
 
-/* An event that is an HTTP request: of a Function URL or HTTP API (payload
- * 2.0), or of API Gateway REST (payload 1.0). Tokens are as json_pick() gives
- * them, and `query` and `headers` are there to be picked from. */
+/* An event that is an HTTP request: of a Function URL (payload 2.0) or of API
+ * Gateway REST (payload 1.0). Tokens are as json_pick() gives them: `query`,
+ * `headers` and `context` can be picked from, any number of times. */
 struct lambda_request {
     struct json_token method;  /* json_equal(&request.method, "GET") */
     struct json_token path;    /* as it came: see lambda_path() */
@@ -100,24 +101,27 @@ struct lambda_request {
 /* Reads the event. 1: it is an HTTP request, and `request` is filled. 0: it is
  * a direct invocation, an object without a requestContext; nothing of it was
  * changed. < 0: it is not a JSON object; lambda_fail() has been called, and
- * the handler should return this. The body is decoded where it stands in the
- * event, which ends its life as JSON; what `request` points to stays. */
+ * the handler should return this.
+ * The body is decoded where it stands, so that in->event is no JSON any more:
+ * call this once. What `request` points to stays until the handler returns. */
 int lambda_read_request(struct lambda_request *request,
                         const struct invocation *in, struct http_stream *out);
 
-/* Copies the path, percent-decoded, without the query; gives `out`. NULL, and
- * `out` is of no use, when there is none, or it does not fit in `size` bytes
- * with its NUL, or has a NUL (%00) inside. */
+/* Copies the path, percent-decoded once, without the query; gives `out`. NULL,
+ * and `out` is of no use, when there is none, or it does not fit in `size`
+ * bytes with its NUL, or has a NUL (%00) inside. (An HTTP API, which cannot
+ * stream, is reported to give a path that is decoded already.) */
 char *lambda_path(const struct lambda_request *request, char *out, size_t size);
 
-/* A value of the request by its name: of its query, a header (the name in any
- * case), a cookie, a member of the body, which must be a JSON object.
+/* A value of the request by its name: of its query, of a header (in any case
+ * of letters), of a cookie, of a member of the body, a JSON object.
  * 1: `out` is the value decoded, with a NUL behind it. 0: there is none, and
  * `out` stays as it was: put a default into it first. HTTP_TOO_LONG: `out` is
- * "", for the value has more than `size` - 1 bytes, has a NUL inside, or is no
- * string. Another error < 0: the body is not a JSON object.
- * Each call reads its object once: for many members of a large body take
- * json_pick(). But for a cookie's, a name is a path, as there. */
+ * "", for the value is no string, or has a NUL inside, or more than `size` - 1
+ * bytes. lambda_body() gives an enum json_error for a body that is not a JSON
+ * object, an empty one too.
+ * A dot in a name descends, as in json_pick(), except in a cookie's. Each call
+ * reads its object once: for many members of a large body take json_pick(). */
 int lambda_query(const struct lambda_request *request, const char *name,
                  char *out, size_t size);
 int lambda_header(const struct lambda_request *request, const char *name,
@@ -138,7 +142,8 @@ const char *lambda_field(const struct invocation *in, const char *name);
 int64_t lambda_time_left_ms(const struct invocation *in);
 
 /* For handler_init(): the value of an option of a run by hand, the last where
- * it is given twice; NULL when it was not given, and in Lambda. It is kept. */
+ * it is given twice; NULL when it was not given, and in Lambda. The value stays
+ * as long as the process. event, timeout, help and version are taken. */
 char *lambda_option(char **options, const char *name);
 
 /* Answering */
@@ -151,10 +156,12 @@ char *lambda_option(char **options, const char *name);
  * HEAD request. */
 int http_status(struct http_stream *out, int status);
 
-/* Adds a header, before the first byte leaves. An HTTP answer takes any name
- * once but those that are the connection's own (Content-Length among them, for
- * the length of a stream is not known); a plain body takes Content-Type alone.
- * The value is printable ASCII. HTTP_HEADER when refused. */
+/* Adds a header, before the first byte leaves. To a plain body only
+ * Content-Type can be added. To an HTTP answer each name once, but not
+ * Connection, Content-Length (a stream's length is not known), Keep-Alive,
+ * Proxy-Connection, Set-Cookie (see http_cookie()), TE, Trailer,
+ * Transfer-Encoding, Upgrade. The value is printable ASCII. HTTP_HEADER when
+ * refused: the invocation then fails, and its error names the header. */
 int http_header(struct http_stream *out, const char *name, const char *value);
 
 /* Adds a cookie to an HTTP answer: "name=value; Path=/". Any number of times.
@@ -163,8 +170,8 @@ int http_cookie(struct http_stream *out, const char *cookie);
 
 /* Text that is being composed. It is NUL-terminated once something was added.
  * When an append does not fit, it and all later ones are dropped, and `full`
- * is set. A stream's own text never overflows: it is sent as a chunk instead,
- * up to the end of a character. */
+ * is set. The text of a response, out->text, is never too small: it is sent as
+ * a chunk instead, up to the end of a character. */
 struct http_text {
     char *bytes;
     size_t size; /* with room for the NUL */
@@ -173,17 +180,18 @@ struct http_text {
     struct http_stream *stream; /* private: whose text it is, or NULL */
 };
 
-/* What these add to &out->text is gathered, and leaves with the next
- * http_write(), http_flush(), or the end. `text` is the one member of a stream
- * that a handler uses. */
-/* An empty text in memory of yours. */
+/* An empty text in memory of yours, of one byte at least. */
 struct http_text http_text_in(char *bytes, size_t size);
 
+/* Appends. What is appended to &out->text (the one member of a stream that a
+ * handler uses, by its address) is gathered, and leaves with the next
+ * http_write() or http_flush(), or with the end. */
 void http_append(struct http_text *t, const char *bytes, size_t length);
 
-/* As printf, of which it knows %s %.*s %c %% and, with a width, with 0 before
- * it, and with l, ll or z: %d %u %x. Any other conversion reads no argument and
- * ends the text: it is `full`, or the stream has the error HTTP_FORMAT. */
+/* As printf, which has more conversions than this: %s %.*s %c %% and, each with
+ * a width, a 0 before that, and l, ll or z, as you like: %d %u %x. Any other is
+ * an error that names it, HTTP_FORMAT of a response; of other text, it is
+ * `full` from there on. */
 void http_format(struct http_text *t, const char *format, ...) HTTP_LIKE_PRINTF;
 
 /* Adds a JSON string, with its quotes. What is not UTF-8 becomes U+FFFD. */
@@ -202,10 +210,11 @@ int http_flush(struct http_stream *out);
  * or an error: the handler should return. */
 int http_look(struct http_stream *out);
 
-/* Fails. `type` is Category.Reason of letters, digits and dots ("Function."
- * and "Runtime." are the categories that Lambda keeps); `message` is for
- * people, UTF-8, and cut when long. Gives HTTP_FAILED, or the error that the
- * stream has already. */
+/* Fails. `type` is Category.Reason of letters, digits and dots, at most 64
+ * ("Function." and "Runtime." are the categories that Lambda keeps); any other
+ * becomes Function.Unknown. `message` is for people, UTF-8, and cut when long.
+ * Gives HTTP_FAILED, or the error that the stream has already. Called twice,
+ * the second counts. What was gathered still leaves if the head has left. */
 int lambda_fail(struct http_stream *out, const char *type, const char *message);
 
 /* Writes what is wrong with a JSON text that json_pick() refused: "body is not
@@ -215,7 +224,8 @@ void lambda_json_reason(struct http_text *t, const char *what, int error,
                         size_t at);
 
 /* Reads the decimal number that `text` begins with, at most `limit` (itself at
- * most 10^17); gives its end, or NULL when there is none. */
+ * most 10^17); gives its end, or NULL when there is none, and `number` is then
+ * of no use. */
 const char *http_decimal(const char *text, int64_t limit, int64_t *number);
 
 /* How many bytes at the beginning of `text` lie in the ranges, each given by

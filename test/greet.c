@@ -36,7 +36,9 @@ int handler_invoke(const struct invocation *in, struct http_stream *out)
     if (http)
         http_status(out, wrong ? 400 : 200);
     http_header(out, "Content-Type", "text/plain; charset=utf-8");
-    http_format(&out->text,
-                wrong ? "name must be a short text\n" : "Hello %s\n", name);
+    if (wrong)
+        http_format(&out->text, "name must be a short text\n");
+    else
+        http_format(&out->text, "Hello %s\n", name);
     return 0;
 }
