@@ -413,6 +413,15 @@ static void fault(struct runtime *r, const char *what, const char *id, int rc)
 
 /* Answering */
 
+/* While the handler initialises itself there is no response. */
+static int transmit_nothing(struct http_stream *s, const void *bytes,
+                            size_t length, const char *end)
+{
+    (void)bytes, (void)length, (void)end;
+    return lambda_fail(s, "Function.InvalidResponse",
+                       "handler_init() has no response to write to");
+}
+
 static int is_handlers_own(int error)
 {
     return error <= HTTP_HEADER; /* HTTP_FORMAT, HTTP_FAILED are below */
@@ -556,6 +565,7 @@ static int serve(struct runtime *r, const char *api)
         log_line("AWS_LAMBDA_RUNTIME_API", "", http_reason(rc));
         return 1;
     }
+    s->transmit = transmit_nothing;
     rc = handler_init(s, NULL);
     if (rc < 0 || s->error < 0) {
         r->faults = FAULTS_MAX - 1; /* there is no second try */
@@ -653,6 +663,7 @@ static void check_options(char **options)
         if (strcmp(option, "--version") == 0)
             _exit(print(1, "rawstream " RAWSTREAM_VERSION "\n") < 0 ? 1 : 0);
         if (option[0] != '-' || option[1] != '-' ||
+            name_length(option) != 2 + http_span(option + 2, "azAZ09", "-_") ||
             (!has_line(usage, option) && !has_line(handler_options, option)))
             usage_error(option, "no such option");
         rest = option + name_length(option);
@@ -767,12 +778,14 @@ static int run_by_hand(struct runtime *r, char **options)
     http_message_start(&r->message, r->input);
     r->connection.fd = -1;
     http_start(s, &r->connection, "by-hand", "");
-    s->transmit = transmit_by_hand;
+    s->transmit = transmit_nothing;
     if (failed(s, handler_init(s, options))) {
         (void)tell(s);
         (void)print_usage(2);
         return 2;
     }
+    http_start(s, &r->connection, "by-hand", "");
+    s->transmit = transmit_by_hand;
     rc = invoke_by_hand(r, options);
     if (!failed(s, rc) || (s->begun && is_handlers_own(s->error)))
         (void)http_end(s);

@@ -1112,6 +1112,8 @@ int http_header(struct http_stream *s, const char *name, const char *value)
         why = plain_body;
     else if (length == 0 || name[length] != '\0' || is_reserved(name))
         why = "cannot be set";
+    else if (s->status == 0 && *value == '\0')
+        why = "empty";
     else if (s->status == 0 ? s->headers.length > 0 : has_header(s, name))
         why = "given twice";
     else

@@ -183,6 +183,8 @@ out <<'X'
 {"status":"start","request_id":"{id}","word_count":0,"timestamp":{time}}
 {"status":"complete","word_count":0,"timestamp":{time}}
 X
+run 'an option in one word with its value' 2 '--event FILE' x
+refused 'rawstream: --event FILE: no such option'
 run 'an argument' 2 words
 refused 'rawstream: words: no such option'
 for option in --delay --event; do
@@ -282,6 +284,11 @@ run 'the usage tells' 0 --help
 echo $? >$dir/status
 echo 0 >$dir/expected
 same 'its own options, and no others' $dir/status
+echo 'write x' >$dir/in
+PUPPET_INIT_GATHERS=1 run 'what initialisation gathers' 0 --event -
+printf x | out
+PUPPET_INIT_WRITES=1 run 'initialisation writes' 2 --event -
+refused '{"errorMessage":"handler_init() has no response to write to","errorType":"Function.InvalidResponse","stackTrace":[]}'
 export PUPPET_INIT='no strings'
 run 'a failed initialisation' 2
 refused "$refusal"

@@ -22,7 +22,9 @@
  *
  * Results are not looked at: errors of a stream are sticky. Initialisation
  * fails where the environment has PUPPET_INIT, with its value for a message;
- * it returns what PUPPET_INIT_RETURNS says, or what lambda_fail() gave.
+ * it returns what PUPPET_INIT_RETURNS says, or what lambda_fail() gave. With
+ * PUPPET_INIT_GATHERS it adds to the text of a response that is not there yet,
+ * with PUPPET_INIT_WRITES it writes to that.
  */
 #include "http.h"
 
@@ -174,6 +176,10 @@ int handler_init(struct http_stream *out, char **options)
     if (lambda_option(options, "fail"))
         message = lambda_option(options, "fail");
     rc = message ? lambda_fail(out, "Runtime.PuppetInit", message) : 0;
+    if (getenv("PUPPET_INIT_GATHERS"))
+        http_append(&out->text, "lost", 4);
+    if (getenv("PUPPET_INIT_WRITES"))
+        (void)http_write(out, "x", 1);
 
     return result ? number(result) : rc;
 }
