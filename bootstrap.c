@@ -332,7 +332,8 @@ void lambda_json_reason(struct http_text *t, const char *what, int error,
                     at);
 }
 
-/* What stands around message and type in the JSON of an error. */
+/* What stands around message and type in the JSON of an error: 50 bytes, and a
+ * NUL. */
 #define ERROR_FIXED_BYTES 64
 
 /* The error is kept as it is reported: JSON of at most HTTP_ERROR_BYTES_MAX

@@ -319,18 +319,21 @@ struct http_field {
 struct http_message {
     char *buffer; /* of HTTP_MESSAGE_BYTES_MAX bytes */
     size_t end;   /* bytes stored */
-    size_t at;    /* private, up to `left`: bytes looked at */
-    size_t line;  /* where the line being read begins */
+    size_t at;    /* bytes looked at */
     size_t taken; /* bytes already dropped from before `at` */
-    int state;
-    int interim;
-    size_t left; /* of the head, the line, the data or the trailer section */
 
     int status;
     int reusable; /* the connection may carry another request */
     size_t body;  /* where it begins in `buffer` */
     size_t body_length;
     unsigned field_count;
+
+    /* private */
+    size_t line; /* where the line being read begins */
+    size_t left; /* of the head, the line, the data or the trailer section */
+    int state;
+    int interim;
+
     struct http_field fields[HTTP_FIELDS_MAX];
 };
 
