@@ -677,9 +677,11 @@ static void pick_deeper(struct json_token *found, const char *path, int flags)
         rest.path = path + 1;
         object = *found;
         found->type = 0;
-        if (object.type == JSON_OBJECT &&
-            json_object(&r, object.text, object.length) == 0)
-            (void)pick_first(&r, found, &rest, 1, flags);
+        if (object.type != JSON_OBJECT)
+            continue;
+        /* It has been read as part of the whole: these cannot fail. */
+        (void)json_object(&r, object.text, object.length);
+        (void)pick_first(&r, found, &rest, 1, flags);
     }
 }
 

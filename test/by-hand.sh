@@ -262,9 +262,11 @@ $emulator "$bootstrap" --delay 0 >&- 2>/dev/null
 echo $? >$dir/status
 echo 1 >$dir/expected
 same 'a closed standard output' $dir/status
-$emulator "$bootstrap" --help >&- 2>/dev/null
-echo $? >$dir/status
-same '--help, and a closed standard output' $dir/status
+for option in --help --version; do
+    $emulator "$bootstrap" $option >&- 2>/dev/null
+    echo $? >$dir/status
+    same "$option, and a closed standard output" $dir/status
+done
 # Words for ten minutes: it writes, however late the reader leaves.
 words=$(head -c 3000 /dev/zero | tr '\0' w | sed 's/w/w /g')
 { $emulator "$bootstrap" --delay 0.2 --sentence "$words" 2>/dev/null; echo $? >$dir/status; } | head -n 1 >$dir/out
