@@ -27,6 +27,7 @@ build() {
 try() {
     name=$1
     shift
+    # shellcheck disable=SC3045 # every sh of a Linux has it
     (ulimit -t 120 && exec timeout -k 1 600 "$@") >$log 2>&1 </dev/null
     status=$?
     [ $status -eq 0 ] && return

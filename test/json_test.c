@@ -528,7 +528,7 @@ static void test_array_at(void)
 
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct json_reader r;
-        struct json_token value;
+        struct json_token value = {0};
         size_t length = strlen(cases[i].text);
         int rc = json_array_at(&r, at_wall(cases[i].text, length), length,
                                cases[i].path);
@@ -677,7 +677,7 @@ static void test_pick_limits(void)
     CHECK_INT(value.type, 0);
     unit_case("a path as deep as a text may be");
     {
-        char path[2 * JSON_DEPTH_MAX];
+        static char path[2 * JSON_DEPTH_MAX];
 
         n = repeat(text, "{\"a\":", JSON_DEPTH_MAX);
         n += repeat(text + n, "7", 1);

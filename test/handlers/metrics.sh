@@ -8,6 +8,12 @@ valid() { node test/handlers/metrics.mjs <$dir/lines; }
 serve --timeout 30
 get / -d one
 get / -d two
+# Its log comes on a way of its own.
+waits=0
+until [ "$(grep -c _aws $dir/log)" -ge 2 ] || [ $waits = 600 ]; do
+    sleep 0.1
+    waits=$((waits + 1))
+done
 grep _aws $dir/log >$dir/lines
 ok 'a line for each' [ "$(wc -l <$dir/lines)" = 2 ]
 ok 'as the schema says' valid

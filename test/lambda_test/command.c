@@ -103,8 +103,10 @@ static void expect_folder(const char *name, const char *from,
  * that would fail. */
 static void test_folders(void)
 {
-    char base[64], path[96], file[128], *old = strdup(getenv("PATH"));
+    char base[64], path[96], file[128], old[4096], both[4200];
+    const char *before = getenv("PATH");
 
+    (void)snprintf(old, sizeof old, "%s", before ? before : "/usr/bin:/bin");
     (void)snprintf(base, sizeof base, "/tmp/lambda-test-%ld", (long)getpid());
     (void)snprintf(path, sizeof path, "%s/path", base);
     (void)snprintf(file, sizeof file, "%s/lambda-test-program", path);
@@ -120,8 +122,8 @@ static void test_folders(void)
     (void)setenv("PATH", old, 1);
     (void)snprintf(path, sizeof path, "%s/lambda-test-program", base);
     (void)close(open(path, O_CREAT | O_WRONLY, 0700));
-    (void)snprintf(path, sizeof path, "%s/path:%s", base, old);
-    (void)setenv("PATH", path, 1);
+    (void)snprintf(both, sizeof both, "%s/path:%s", base, old);
+    (void)setenv("PATH", both, 1);
     expect_folder("PATH before a file here", base, "lambda-test-program", "X=1",
                   base);
     (void)setenv("PATH", old, 1);
@@ -131,7 +133,6 @@ static void test_folders(void)
     (void)snprintf(path, sizeof path, "%s/path", base);
     (void)rmdir(path);
     (void)rmdir(base);
-    free(old);
 }
 
 static void expect_usage(const char *name, const char *option,

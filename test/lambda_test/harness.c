@@ -121,7 +121,9 @@ void launch(struct lambda *l, char *const *arguments)
         for (int fd = 3; fd < 100; fd++) {
             close(fd);
         }
-        (void)execv(arguments[0], arguments);
+        if (arguments[0]) {
+            (void)execv(arguments[0], arguments);
+        }
         _exit(126);
     }
     close(log[1]);

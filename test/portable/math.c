@@ -1,5 +1,5 @@
-/* math.c - a handler that needs libm: fmod() of Debian 13 is newer than Lambda's
- * C library */
+/* math.c - a handler that needs libm: fmod() of Debian 13 is newer than the C
+ * library of Lambda */
 #include "http.h"
 
 #include <math.h>
