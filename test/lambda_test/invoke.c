@@ -175,7 +175,7 @@ static void test_invoke_route(struct lambda *l)
 static void test_invoke_requests(struct lambda *l)
 {
     struct message m;
-    char *large = calloc(1, 7000000);
+    static char large[7000000];
 
     post(l, &m, INVOKE, "X-Amz-Invocation-Type: Event\r\n",
          TEXT("{\"do\":\"words\"}"));
