@@ -434,6 +434,8 @@ static int failed(struct http_stream *s, int rc)
 {
     if (rc >= 0 && s->error == 0)
         return 0;
+    if (s->error_json[0] != '\0') /* by lambda_fail() */
+        return 1;
     if (s->error == HTTP_HEADER || s->error == HTTP_FORMAT)
         (void)lambda_fail(s, "Function.InvalidResponse", s->detail);
     else if (s->error == 0)

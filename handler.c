@@ -49,7 +49,7 @@ struct parameters {
 };
 
 const char handler_options[] =
-    "Options of this handler; they count over the event:\n"
+    "Options of this handler; they override the event:\n"
     "  --delay S       seconds between words, 0 to 900\n"
     "  --format F      json, text or sse\n"
     "  --sentence S    the words\n";

@@ -437,6 +437,7 @@ int http_parse(struct http_message *m)
 
 struct http_text http_text_in(char *bytes, size_t size)
 {
+    bytes[0] = '\0';
     return (struct http_text){.bytes = bytes, .size = size};
 }
 
@@ -501,7 +502,7 @@ void http_append(struct http_text *t, const char *bytes, size_t length)
 static int refuse(struct http_stream *s, int error, const char *what,
                   const char *name, const char *why)
 {
-    struct http_text t = http_text_in(s->detail, sizeof s->detail);
+    struct http_text t;
     int length = 0;
 
     if (s->error < 0)
@@ -509,6 +510,7 @@ static int refuse(struct http_stream *s, int error, const char *what,
     while (length < NAME_TOLD_BYTES && name[length] != '\0' &&
            name[length] != '=')
         length++;
+    t = http_text_in(s->detail, sizeof s->detail);
     http_format(&t, "%s %.*s: %s", what, length, name, why);
     return s->error = error;
 }
@@ -574,7 +576,7 @@ static size_t length_within(const char *text, int limit)
 {
     size_t n = 0;
 
-    while (limit-- != 0 && text[n] != '\0')
+    while ((limit < 0 || n < (size_t)limit) && text[n] != '\0')
         n++;
     return n;
 }

@@ -74,7 +74,7 @@ extern const char handler_options[];
  * a run by hand the error is printed with the usage (exit status 2). */
 int handler_init(struct http_stream *out, char **options);
 
-/* Called for each event. Gives 0, or < 0 for a failure, which lambda_fail()
+/* Called for each event. Gives >= 0, or < 0 for a failure, which lambda_fail()
  * names. A failure before the first byte has left is the invocation's answer;
  * after that it ends the stream, with its type and message in trailers. */
 int handler_invoke(const struct invocation *in, struct http_stream *out);
@@ -101,16 +101,18 @@ struct lambda_request {
 /* Reads the event. 1: it is an HTTP request, and `request` is filled. 0: it is
  * a direct invocation, an object without a requestContext; nothing of it was
  * changed. < 0: it is not a JSON object; lambda_fail() has been called, and
- * the handler should return this.
+ * the handler should return this. Where it does not give 1, `request` is of no
+ * use.
  * The body is decoded where it stands, so that in->event is no JSON any more:
  * call this once. What `request` points to stays until the handler returns. */
 int lambda_read_request(struct lambda_request *request,
                         const struct invocation *in, struct http_stream *out);
 
 /* Copies the path, percent-decoded once, without the query; gives `out`. NULL,
- * and `out` is of no use, when there is none, or it does not fit in `size`
- * bytes with its NUL, or has a NUL (%00) inside. (An HTTP API, which cannot
- * stream, is reported to give a path that is decoded already.) */
+ * and `out` is of no use, when there is none, or as it came it does not fit in
+ * `size` bytes with a NUL, or it has a NUL (%00) inside. It can have "..", a
+ * slash that was %2F, and any other byte: check it before it names a file. (An
+ * HTTP API, which cannot stream, is reported to give a decoded path.) */
 char *lambda_path(const struct lambda_request *request, char *out, size_t size);
 
 /* A value of the request by its name: of its query, of a header (in any case
@@ -149,11 +151,11 @@ char *lambda_option(char **options, const char *name);
 /* Answering */
 
 /* Makes the response an HTTP answer for a Function URL or API Gateway, with
- * this status (200 to 599). Without it the response is a plain body. Until the
- * first byte has left, a second call begins the answer anew: headers, cookies
- * and gathered text are dropped. An answer should have at least one byte of
- * body, or it can keep its client waiting; not with status 204 or 304, nor to a
- * HEAD request. */
+ * this status (200 to 599). Call it first: until the first byte has left, each
+ * call begins the answer anew, and drops headers, cookies and gathered text.
+ * Without it the response is a plain body, which a Function URL's client gets
+ * with status 200. Give an answer one byte of body at least, or its client can
+ * wait for ever; with status 204 or 304, and to a HEAD request, none. */
 int http_status(struct http_stream *out, int status);
 
 /* Adds a header, before the first byte leaves. To a plain body only
@@ -168,10 +170,10 @@ int http_header(struct http_stream *out, const char *name, const char *value);
  * Names and values of headers and cookies: HTTP_HEADERS_BYTES_MAX in all. */
 int http_cookie(struct http_stream *out, const char *cookie);
 
-/* Text that is being composed. It is NUL-terminated once something was added.
- * When an append does not fit, it and all later ones are dropped, and `full`
- * is set. The text of a response, out->text, is never too small: it is sent as
- * a chunk instead, up to the end of a character. */
+/* Text that is being composed, with a NUL at its end. When an append does not
+ * fit, it and all later ones are dropped, and `full` is set. The text of a
+ * response, out->text, is never too small: it is sent as a chunk instead, up to
+ * the end of a character. */
 struct http_text {
     char *bytes;
     size_t size; /* with room for the NUL */
@@ -180,7 +182,7 @@ struct http_text {
     struct http_stream *stream; /* private: whose text it is, or NULL */
 };
 
-/* An empty text in memory of yours, of one byte at least. */
+/* An empty text in memory of yours, of one byte at least, for a NUL. */
 struct http_text http_text_in(char *bytes, size_t size);
 
 /* Appends. What is appended to &out->text (the one member of a stream that a

@@ -81,11 +81,11 @@ struct json_want {
 enum { JSON_ANY_CASE = 1 };
 
 /* Reads a text, which must be an object, to its end, and puts into each `value`
- * the member that its path leads to; an object on a path is read once more. A
- * value that is not there stays as it was, and so does every value after an
- * error. Names are compared decoded. Of members with one name the last counts:
- * in {"a":{"b":1},"a":{}} there is no "a.b". Of wants with one value the last
- * that is found counts.
+ * the member that its path leads to. (The objects on a path are read once more
+ * for each want that leads through them.) A value that is not there stays as it
+ * was, and so does every value after an error. Names are compared decoded. Of
+ * members with one name the last counts: in {"a":{"b":1},"a":{}} there is no
+ * "a.b". Of wants with one value the last that is found counts.
  * `flags` is 0 or JSON_ANY_CASE; `count` is JSON_WANTS_MAX at most.
  * 0, and *at is `length`; JSON_TYPE for a valid text of another kind; or
  * another error, and *at is the byte where the text stops being JSON.
