@@ -130,8 +130,8 @@ test: $(TESTS)
 	@sh test/run.sh $(TEST_SUITES)
 
 # What function.zip may weigh, with handler.c and with test/hello.c, made by
-# gcc 12 and advzip: bytes.
-BUDGET_x86_64 = 14200 9100
+# gcc 12 and advzip: bytes. The aim is 13312 and 8704.
+BUDGET_x86_64 = 14250 9150
 BUDGET_aarch64 = 15300 9850
 
 $(P)/test/hello.zip: $(A)/test/hello.plain
