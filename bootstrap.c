@@ -274,8 +274,11 @@ static struct json_token find_cookie(const struct json_token *list,
                                      const char *name)
 {
     size_t length = strlen(name);
-    char *p = list->text, *end = p + list->length, *pair;
+    char *p = list->text, *end, *pair;
 
+    if (list->type != JSON_STRING)
+        return (struct json_token){0};
+    end = p + list->length;
     while (p < end) {
         p += http_span(p, "", "; ");
         for (pair = p; p < end && *p != ';'; p++)

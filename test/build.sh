@@ -161,7 +161,7 @@ __attribute__((constructor)) static void deeper(void) { depth++; }' >$dir/thread
     ok '_Thread_local' refused '_Thread_local' HANDLER='test/hello.c thread.c'
     echo 'int resolved(void); typedef int function(void);
 static int one(void) { return 1; }
-static function *resolve(void) { return one; }
+__attribute__((used)) static function *resolve(void) { return one; }
 int resolved(void) __attribute__((ifunc("resolve")));
 static volatile int result;
 __attribute__((constructor)) static void call(void) { result = resolved(); }' \

@@ -490,12 +490,14 @@ static void do_second(struct runtime *r)
 static void do_hoard(struct runtime *r)
 {
     enum { PIECE = 1 << 20 };
+    static char *volatile kept; /* or the compiler sees that nobody reads it */
 
     (void)r;
     (void)!fork();
     for (int i = 0; i < 200; i++) {
         char *piece = malloc(PIECE);
 
+        kept = piece;
         if (piece != NULL) {
             memset(piece, i + 1, PIECE);
         }
