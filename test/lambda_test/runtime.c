@@ -495,11 +495,9 @@ static void do_hoard(struct runtime *r)
     (void)r;
     (void)!fork();
     for (int i = 0; i < 200; i++) {
-        char *piece = malloc(PIECE);
-
-        kept = piece;
-        if (piece != NULL) {
-            memset(piece, i + 1, PIECE);
+        kept = malloc(PIECE);
+        if (kept != NULL) {
+            memset(kept, i + 1, PIECE);
         }
         pause_ms(2);
     }
