@@ -46,7 +46,7 @@ url=http://127.0.0.1:$port/
 ok 'JSON: ten lines' [ "$(curl -sN -d '{"delay":0}' $url | wc -l)" -eq 10 ]
 ok 'text' [ "$(curl -sN "${url}?format=text&delay=0.1&sentence=a+b%20%C3%A9")" = 'a b é' ]
 ok 'SSE' [ "$(curl -sN "${url}?format=sse&delay=0" | grep -c '^event: word$')" -eq 8 ]
-ok 'SSE: its type' [ "$(curl -so $dir/body -w '%{content_type}' "${url}?format=sse&delay=0")" = text/event-stream ]
+ok 'SSE: its type' [ "$(curl -so $dir/body -w '%{content_type}' "${url}?format=sse&delay=0")" = 'text/event-stream; charset=utf-8' ]
 ok 'a bad delay: 400' [ "$(curl -so $dir/body -w '%{http_code}' "${url}?delay=soon")" = 400 ]
 ok 'a bad delay: why' [ "$(cat $dir/body)" = \
     '{"status":"error","error":"delay must be a number from 0 to 900"}' ]

@@ -438,6 +438,8 @@ static void flush(struct event *e)
 
     for (; s.size > 0; s.data += n, s.size -= n) {
         n = s.size < HTTP_PIECE_BYTES_MAX ? s.size : HTTP_PIECE_BYTES_MAX;
+        while (n < s.size && ((unsigned char)s.data[n] & 0xc0) == 0x80)
+            n--; /* no character is cut */
         buf_format(&e->answer, "%zx\r\n", n);
         buf_add(&e->answer, s.data, n);
         buf_text(&e->answer, "\r\n");
@@ -451,11 +453,11 @@ static void begin_line(struct event *e, const char *name)
         buf_format(&e->piece, "event: %s\ndata: ", name);
 }
 
-static void end_line(struct event *e)
+static void end_line(struct event *e, unsigned long sent)
 {
     buf_text(&e->piece, ",\"timestamp\":" TIME "}\n");
     if (e->format == SSE)
-        buf_byte(&e->piece, '\n');
+        buf_format(&e->piece, "id: %lu\n\n", sent);
     flush(e);
 }
 
@@ -467,7 +469,7 @@ static void answer_start(struct event *e)
     buf_format(&e->piece,
                "{\"status\":\"start\",\"request_id\":\"%s\",\"word_count\":%lu",
                e->id, e->words);
-    end_line(e);
+    end_line(e, 0);
 }
 
 static void answer_word(struct event *e, unsigned long n, const struct word *w)
@@ -483,7 +485,7 @@ static void answer_word(struct event *e, unsigned long n, const struct word *w)
     buf_text(&e->piece, "{\"type\":\"word\",\"data\":\"");
     buf_text(&e->piece, w->line);
     buf_format(&e->piece, "\",\"sequence\":%lu,\"total\":%lu", n + 1, e->words);
-    end_line(e);
+    end_line(e, n + 1);
 }
 
 #define LATE_MESSAGE "the deadline came before the last word"
@@ -502,7 +504,7 @@ static void answer_end(struct event *e)
                    e->kind == LATE ? "error\",\"error\":\"" LATE_MESSAGE
                                    : "complete",
                    e->sent);
-        end_line(e);
+        end_line(e, e->sent);
     }
     buf_text(&e->answer, "0\r\n");
     if (e->kind == LATE) {
@@ -539,7 +541,7 @@ static void answer_head(struct event *e, int status)
 {
     static const char *const types[] = {"application/x-ndjson",
                                         "text/plain; charset=utf-8",
-                                        "text/event-stream"};
+                                        "text/event-stream; charset=utf-8"};
 
     begin_request(e, "response",
                   e->http
