@@ -422,7 +422,7 @@ static const struct {
      "sentence must be a string"},
     {"[1]", "event must be a JSON object", "body must be a JSON object"},
     {"{\"delay\":0", "event is not valid JSON at byte 10",
-     "body must be a JSON object"},
+     "body is not valid JSON at byte 10"},
 };
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
