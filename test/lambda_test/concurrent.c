@@ -38,6 +38,14 @@ static unsigned complete(struct stream *clients, unsigned count)
     return n;
 }
 
+/* Four workers, and the gate shut. */
+static int start_workers(struct lambda *l)
+{
+    (void)unlink(gate);
+    start(l, "workers", PORTS, "--max-concurrency", "4", "--env", "GATE", END);
+    return is_up(l);
+}
+
 /* Four invocations wait at the gate, two more for one of the four workers. */
 static void test_several(void)
 {
@@ -45,9 +53,7 @@ static void test_several(void)
     struct lambda l;
     struct message m;
 
-    (void)unlink(gate);
-    start(&l, "workers", PORTS, "--max-concurrency", "4", "--env", "GATE", END);
-    if (!is_up(&l)) {
+    if (!start_workers(&l)) {
         return;
     }
     for (unsigned i = 0; i < 6; i++) {
@@ -80,9 +86,7 @@ static void test_failing_workers(void)
     struct lambda l;
     struct message m;
 
-    (void)unlink(gate);
-    start(&l, "workers", PORTS, "--max-concurrency", "4", "--env", "GATE", END);
-    if (!is_up(&l)) {
+    if (!start_workers(&l)) {
         return;
     }
     for (unsigned i = 0; i < 2; i++) {
