@@ -29,7 +29,7 @@
 extern "C" {
 #endif
 
-#define RAWSTREAM_VERSION "0.1.0"
+#define RAWSTREAM_VERSION "0.2.0"
 
 #ifdef __GNUC__
 #define HTTP_LIKE_PRINTF __attribute__((format(printf, 2, 3)))

@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define LAMBDA_VERSION "0.1.0"
+#define LAMBDA_VERSION "0.2.0"
 
 #if defined(__GNUC__)
 #define FORMAT(fmt, args) __attribute__((format(printf, fmt, args)))
