@@ -37,6 +37,8 @@
 #define DEADLINE_MS_MAX 1000000000000000
 /* The longest that Lambda lets a function run. */
 #define TIMEOUT_S_MAX 900
+/* Of the name of a file; Linux's own limit. */
+#define FILE_BYTES_MAX 4096
 
 /* All that the process keeps: there is one. In this order a start touches the
  * fewest pages. */
@@ -103,6 +105,8 @@ int64_t lambda_time_left_ms(const struct invocation *in)
 
 /* The HTTP request */
 
+static char empty_object[] = "{}";
+
 /* AWS gives some members the value null when there is nothing to say. */
 static int absent(const struct json_token *value)
 {
@@ -112,14 +116,12 @@ static int absent(const struct json_token *value)
 static void check_object(struct lambda_request *r, struct json_token *value,
                          const char *wrong)
 {
-    static char empty[] = "{}";
-
     if (!absent(value) && value->type != JSON_OBJECT)
         r->wrong = wrong;
     if (value->type == JSON_OBJECT)
         return;
     value->type = JSON_OBJECT;
-    value->text = empty;
+    value->text = empty_object;
     value->length = 2;
 }
 
@@ -253,6 +255,14 @@ int lambda_header(const struct lambda_request *r, const char *name, char *out,
                   size_t size)
 {
     struct json_token value = pick_one(&r->headers, JSON_ANY_CASE, name);
+
+    return decode_value(&value, out, size);
+}
+
+int lambda_option(const struct json_token *options, const char *name, char *out,
+                  size_t size)
+{
+    struct json_token value = pick_one(options, 0, name);
 
     return decode_value(&value, out, size);
 }
@@ -561,6 +571,7 @@ static void invoke(struct runtime *r)
 /* Gives the exit status. */
 static int serve(struct runtime *r, const char *api)
 {
+    const struct json_token no_options = {JSON_OBJECT, empty_object, 2};
     struct http_stream *s = &r->stream;
     int rc = http_endpoint_parse(&r->connection.endpoint, api);
 
@@ -572,7 +583,7 @@ static int serve(struct runtime *r, const char *api)
         return 1;
     }
     s->transmit = transmit_nothing;
-    rc = handler_init(s, NULL);
+    rc = handler_init(s, &no_options);
     if (rc < 0 || s->error < 0) {
         r->faults = FAULTS_MAX - 1; /* there is no second try */
         answer(r, rc, "init", "");
@@ -591,6 +602,23 @@ static int serve(struct runtime *r, const char *api)
 
 /* By hand */
 
+#ifdef __GNUC__
+#define UNLESS_DEFINED __attribute__((weak))
+
+/* For a handler that has neither of its own. */
+UNLESS_DEFINED const char *handler_usage(void)
+{
+    return "";
+}
+
+UNLESS_DEFINED int handler_init(struct http_stream *out,
+                                const struct json_token *options)
+{
+    (void)out, (void)options;
+    return 0;
+}
+#endif
+
 static const char usage[] =
     "usage: bootstrap [OPTION VALUE]...\n"
     "Calls the handler once, as Lambda would, and prints its response.\n"
@@ -602,7 +630,7 @@ static int print_usage(int fd)
 {
     int rc = print(fd, usage);
 
-    return rc < 0 ? rc : print(fd, handler_options);
+    return rc < 0 ? rc : print(fd, handler_usage());
 }
 
 _Noreturn static void usage_error(const char *what, const char *wrong)
@@ -622,78 +650,57 @@ static char *after(const char *text, const char *prefix, size_t length)
     return (char *)(uintptr_t)text;
 }
 
-/* Options are "--name=value" or "--name value": the length of "--name". */
-static size_t name_length(const char *option)
-{
-    size_t n = 0;
-
-    while (option[n] != '=' && option[n] != '\0')
-        n++;
-    return n;
-}
-
 /* Whether a usage text has a line for an option: two spaces, "--name", and
  * another space. */
-static int has_line(const char *usage_text, const char *option)
+static int has_line(const char *usage_text, const char *option, size_t length)
 {
     const char *rest;
 
     for (; *usage_text != '\0'; usage_text++) {
         if (usage_text[0] != ' ' || usage_text[1] != ' ')
             continue;
-        rest = after(usage_text + 2, option, name_length(option));
+        rest = after(usage_text + 2, option, length);
         if (rest && *rest == ' ')
             return 1;
     }
     return 0;
 }
 
-static int is_utf8(const char *text)
+static int is_option(const char *text, size_t length)
 {
-    size_t length = strlen(text), n = 1;
-    uint32_t c;
-
-    for (; length > 0 && n > 0; text += n, length -= n)
-        n = json_utf8(text, length, &c);
-    return n > 0;
+    return text[0] == '-' && text[1] == '-' &&
+           (text[length] == '=' || text[length] == '\0') &&
+           (has_line(usage, text, length) ||
+            has_line(handler_usage(), text, length));
 }
 
-/* Ends the process where one is wrong, or asks for no run. */
-static void check_options(char **options)
+/* Options are "--name=value" or "--name value". Writes them as a JSON object of
+ * strings; ends the process where one is wrong, or asks for no run. */
+static void write_options(struct http_text *json, char **options)
 {
-    char *option, *rest;
+    char *option, *value;
+    size_t length;
 
+    http_format(json, "{");
     for (; (option = *options) != NULL; options++) {
         if (strcmp(option, "--help") == 0 || strcmp(option, "-h") == 0)
             _exit(print_usage(1) < 0 ? 1 : 0);
         if (strcmp(option, "--version") == 0)
             _exit(print(1, "rawstream " RAWSTREAM_VERSION "\n") < 0 ? 1 : 0);
-        if (option[0] != '-' || option[1] != '-' ||
-            name_length(option) != 2 + http_span(option + 2, "azAZ09", "-_") ||
-            (!has_line(usage, option) && !has_line(handler_options, option)))
+        length = http_span(option, "azAZ09", "-_");
+        if (!is_option(option, length))
             usage_error(option, "no such option");
-        rest = option + name_length(option);
-        if (*rest == '\0' && !*++options)
+        value = option[length] == '=' ? option + length + 1 : *++options;
+        if (!value)
             usage_error(option, "needs a value");
-        if (!is_utf8(*options)) {
-            *rest = '\0';
-            usage_error(option, "not valid UTF-8");
-        }
+        http_format(json, json->length > 1 ? ",\"" : "\"");
+        http_append(json, option + 2, length - 2);
+        http_format(json, "\":");
+        lambda_quote(json, value, strlen(value));
     }
-}
-
-char *lambda_option(char **options, const char *name)
-{
-    size_t length = strlen(name);
-    char *found = NULL, *rest;
-
-    for (; options && *options; options++) {
-        rest = *options + name_length(*options);
-        if (after(*options + 2, name, length) == rest)
-            found = *rest == '=' ? rest + 1 : options[1];
-        options += *rest == '\0'; /* over the value */
-    }
-    return found;
+    http_format(json, "}");
+    if (json->full)
+        usage_error("options", "longer than 64 KiB");
 }
 
 /* Reads the event; gives its length. */
@@ -703,7 +710,7 @@ static size_t read_event(char *to, const char *file)
     size_t length = 0;
     ssize_t n;
 
-    while ((n = read(fd, to + length, HTTP_MESSAGE_BYTES_MAX - length)) != 0) {
+    while ((n = read(fd, to + length, HTTP_BODY_BYTES_MAX + 1 - length)) != 0) {
         if (n < 0)
             usage_error("--event", "cannot be read");
         length += (size_t)n;
@@ -751,16 +758,20 @@ static int transmit_by_hand(struct http_stream *s, const void *bytes,
 }
 
 /* The event is what --event names, or an empty object. */
-static int invoke_by_hand(struct runtime *r, char **options)
+static int invoke_by_hand(struct runtime *r, const struct json_token *options)
 {
-    struct invocation in = describe(&r->message, r->stream.id);
-    const char *event = lambda_option(options, "event");
-    const char *timeout = lambda_option(options, "timeout");
+    struct http_message *m = &r->message;
+    char file[FILE_BYTES_MAX] = "", timeout[16];
+    struct invocation in;
 
-    memcpy(in.event, "{}", 2);
-    in.event_length = event ? read_event(in.event, event) : 2;
-    if (timeout)
-        set_deadline(&r->message, timeout);
+    if (lambda_option(options, "event", file, sizeof file) < 0)
+        usage_error("--event", http_reason(HTTP_TOO_LONG));
+    m->body = (size_t)(options->text + options->length - m->buffer);
+    memcpy(m->buffer + m->body, empty_object, 2);
+    m->body_length = *file ? read_event(m->buffer + m->body, file) : 2;
+    if (lambda_option(options, "timeout", timeout, sizeof timeout) != 0)
+        set_deadline(m, timeout);
+    in = describe(m, r->stream.id);
     return handler_invoke(&in, &r->stream);
 }
 
@@ -775,24 +786,27 @@ static int tell(const struct http_stream *s)
 }
 
 /* Gives the exit status. */
-static int run_by_hand(struct runtime *r, char **options)
+static int run_by_hand(struct runtime *r, char **argv)
 {
     struct http_stream *s = &r->stream;
+    struct http_text json = http_text_in(r->input, HTTP_HEAD_BYTES_MAX);
+    struct json_token options;
     int rc;
 
-    check_options(options);
+    write_options(&json, argv);
+    options = (struct json_token){JSON_OBJECT, json.bytes, json.length};
     http_message_start(&r->message, r->input);
     r->connection.fd = -1;
     http_start(s, &r->connection, "by-hand", "");
     s->transmit = transmit_nothing;
-    if (failed(s, handler_init(s, options))) {
+    if (failed(s, handler_init(s, &options))) {
         (void)tell(s);
         (void)print_usage(2);
         return 2;
     }
     http_start(s, &r->connection, "by-hand", "");
     s->transmit = transmit_by_hand;
-    rc = invoke_by_hand(r, options);
+    rc = invoke_by_hand(r, &options);
     if (!failed(s, rc) || (s->begun && is_handlers_own(s->error)))
         (void)http_end(s);
     if (s->error == HTTP_SYSTEM)

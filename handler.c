@@ -43,67 +43,35 @@ struct job {
 
 /* Parameters */
 
-/* Those of one source. The type of what it does not give is 0. */
-struct parameters {
-    struct json_token delay, format, sentence;
-};
-
-const char handler_options[] =
-    "Options of this handler; they override the event:\n"
-    "  --delay S       seconds between words, 0 to 900\n"
-    "  --format F      json, text or sse\n"
-    "  --sentence S    the words\n";
-
-static struct parameters options;
-
-/* Sets what a source gives, over what was set before. */
-static void set(struct job *j, const struct parameters *p)
+const char *handler_usage(void)
 {
-    if (p->delay.type != 0 && (p->delay.type != JSON_NUMBER ||
-                               json_decimal(&p->delay, 9, &j->delay_ns) < 0))
-        j->delay_ns = -1;
-    if (p->format.type != 0)
-        for (j->format = 0; j->format < FORMATS; j->format++)
-            if (json_equal(&p->format, names[j->format]))
-                break;
-    if (p->sentence.type != 0)
-        j->rest = p->sentence;
+    return "Options of this handler; they override the event:\n"
+           "  --delay S       seconds between words, 0 to 900\n"
+           "  --format F      json, text or sse\n"
+           "  --sentence S    the words\n";
 }
 
-/* Sets what a JSON object gives, in which a number is a token of `number_type`.
- * 0, or an error of json_pick(). */
-static int set_from(struct job *j, char *object, size_t length, int number_type,
-                    size_t *at)
+static struct json_token options; /* an object of strings */
+
+/* Sets what an object gives, over what was set before. A delay is a number, or
+ * a string where all values are: `delay_type`. 0, or an error of json_pick().
+ */
+static int set(struct job *j, const struct json_token *object, int delay_type,
+               size_t *at)
 {
-    struct parameters p = {0};
+    struct json_token delay = {0}, format = {0};
     const struct json_want wants[] = {
-        {"delay", &p.delay}, {"format", &p.format}, {"sentence", &p.sentence}};
-    int rc = json_pick(object, length, 0, wants, 3, at);
+        {"delay", &delay}, {"format", &format}, {"sentence", &j->rest}};
+    int rc = json_pick(object->text, object->length, 0, wants, 3, at);
 
-    if (p.delay.type != 0)
-        p.delay.type = p.delay.type == number_type ? JSON_NUMBER : JSON_NULL;
-    if (p.sentence.type == JSON_STRING)
-        p.sentence.length = json_decode(&p.sentence, p.sentence.text);
-    set(j, &p);
+    if (delay.type != 0 &&
+        (delay.type != delay_type || json_decimal(&delay, 9, &j->delay_ns) < 0))
+        j->delay_ns = -1;
+    if (format.type != 0)
+        for (j->format = 0; j->format < FORMATS; j->format++)
+            if (json_equal(&format, names[j->format]))
+                break;
     return rc;
-}
-
-/* Sets what an HTTP request gives: by its query, where each value is a string,
- * and over that by its body. NULL, or what was wrong. */
-static const char *set_from_request(struct job *j, struct http_text *reason,
-                                    const struct lambda_request *request)
-{
-    size_t at;
-    int rc = 0;
-
-    (void)set_from(j, request->query.text, request->query.length, JSON_STRING,
-                   &at);
-    if (request->body_length > 0)
-        rc = set_from(j, request->body, request->body_length, JSON_NUMBER, &at);
-    if (rc == 0)
-        return request->wrong;
-    lambda_json_reason(reason, "body", rc, at);
-    return reason->bytes;
 }
 
 static const char *check(const struct job *j)
@@ -115,6 +83,32 @@ static const char *check(const struct job *j)
     if (j->rest.type != JSON_STRING)
         return "sentence must be a string";
     return NULL;
+}
+
+/* The parameters of a direct event, or of a request's query and, over it, its
+ * body; over both the options. NULL, or what is wrong. */
+static const char *read_parameters(struct job *j, const struct invocation *in,
+                                   const struct lambda_request *request)
+{
+    static char bytes[80];
+    struct http_text reason = http_text_in(bytes, sizeof bytes);
+    struct json_token object = {JSON_OBJECT, in->event, in->event_length};
+    size_t at, unused;
+    int rc = 0;
+
+    if (j->http) {
+        (void)set(j, &request->query, JSON_STRING, &unused);
+        object.text = request->body;
+        object.length = request->body_length;
+    }
+    if (object.length > 0)
+        rc = set(j, &object, JSON_NUMBER, &at);
+    (void)set(j, &options, JSON_STRING, &unused);
+    if (rc < 0) {
+        lambda_json_reason(&reason, "body", rc, at);
+        return bytes;
+    }
+    return j->http && request->wrong ? request->wrong : check(j);
 }
 
 /* Words */
@@ -329,22 +323,14 @@ static struct job begin(struct http_stream *out)
                         .rest = {JSON_STRING, sentence, sizeof sentence - 1}};
 }
 
-static void take_option(struct json_token *token, int type, char *value)
-{
-    if (value)
-        *token = (struct json_token){type, value, strlen(value)};
-}
-
-int handler_init(struct http_stream *out, char **given)
+int handler_init(struct http_stream *out, const struct json_token *given)
 {
     struct job j = begin(out);
     const char *wrong;
+    size_t at;
 
-    take_option(&options.delay, JSON_NUMBER, lambda_option(given, "delay"));
-    take_option(&options.format, JSON_STRING, lambda_option(given, "format"));
-    take_option(&options.sentence, JSON_STRING,
-                lambda_option(given, "sentence"));
-    set(&j, &options);
+    options = *given;
+    (void)set(&j, &options, JSON_STRING, &at);
     wrong = check(&j);
     return wrong ? lambda_fail(out, "Function.InvalidOption", wrong) : 0;
 }
@@ -354,23 +340,15 @@ int handler_invoke(const struct invocation *in, struct http_stream *out)
     struct job j = begin(out);
     struct lambda_request request;
     struct json_token sentence;
-    char bytes[80];
-    struct http_text reason = http_text_in(bytes, sizeof bytes);
-    const char *wrong = NULL, *word;
-    size_t at;
+    const char *wrong, *word;
 
     j.http = lambda_read_request(&request, in, out);
     if (j.http < 0)
         return j.http;
-    if (j.http)
-        wrong = set_from_request(&j, &reason, &request);
-    else
-        (void)set_from(&j, in->event, in->event_length, JSON_NUMBER, &at);
-    set(&j, &options);
-    if (!wrong)
-        wrong = check(&j);
+    wrong = read_parameters(&j, in, &request);
     if (wrong)
         return refuse(&j, wrong);
+    j.rest.length = json_decode(&j.rest, j.rest.text);
     sentence = j.rest;
     while (next_word(&sentence, &word) > 0)
         j.word_count++;

@@ -1142,6 +1142,15 @@ int http_cookie(struct http_stream *s, const char *cookie)
     return why ? refuse(s, HTTP_HEADER, "cookie", cookie, why) : 0;
 }
 
+int http_answer(struct http_stream *s, int status, const char *type,
+                const char *text)
+{
+    (void)http_status(s, status);
+    (void)http_header(s, "Content-Type", type);
+    http_append(&s->text, text, strlen(text));
+    return s->error;
+}
+
 void http_prelude(struct http_text *t, const struct http_stream *s)
 {
     http_format(t, "{\"statusCode\":%d,\"headers\":{%s}", s->status,

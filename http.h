@@ -40,8 +40,9 @@ extern "C" {
 /*
  * 1. The handler
  *
- * A handler is one C file that defines handler_options, handler_init() and
- * handler_invoke(). `make HANDLER=mine.c` builds it into ./bootstrap.
+ * A handler is one C file that defines handler_invoke() and, if it needs them,
+ * handler_init() and handler_usage(). `make HANDLER=mine.c` builds it into
+ * ./bootstrap.
  *
  * The process answers one event at a time. Static data lives as long as the
  * process, which answers many. SIGPIPE is ignored; a child process inherits
@@ -64,15 +65,17 @@ struct invocation {
     const struct http_message *message; /* private: see lambda_field() */
 };
 
-/* What `--help` says of the handler's own options in runs by hand: lines like
- * "  --name VALUE    what it does\n", or "". An option that has no line here is
- * refused. */
-extern const char handler_options[];
-
 /* Called once, before the first event. Gives 0, or lambda_fail(out, ...), the
  * only call that `out` takes here: the process reports the error and ends. In
- * a run by hand the error is printed with the usage (exit status 2). */
-int handler_init(struct http_stream *out, char **options);
+ * a run by hand the error is printed with the usage (exit status 2).
+ * `options` is a JSON object of strings, see lambda_option(): those of a run by
+ * hand; in Lambda it is empty. Its text stays as long as the process. */
+int handler_init(struct http_stream *out, const struct json_token *options);
+
+/* What `--help` says of the handler's own options in runs by hand: lines like
+ * "  --name VALUE    what it does\n". An option that has no line here is
+ * refused; event, timeout, help and version are taken. */
+const char *handler_usage(void);
 
 /* Called for each event. Gives >= 0, or < 0 for a failure, which lambda_fail()
  * names. A failure before the first byte has left is the invocation's answer;
@@ -115,10 +118,11 @@ int lambda_read_request(struct lambda_request *request,
  * HTTP API, which cannot stream, is reported to give a decoded path.) */
 char *lambda_path(const struct lambda_request *request, char *out, size_t size);
 
-/* A value of the request by its name: of its query, of a header (in any case
- * of letters), of a cookie, of a member of the body, a JSON object.
- * 1: `out` is the value decoded, with a NUL behind it. 0: there is none, and
- * `out` stays as it was: put a default into it first. HTTP_TOO_LONG: `out` is
+/* A value by its name: of the request's query, of a header (in any case of
+ * letters), of a cookie, of a member of the body, a JSON object; or of an
+ * option that handler_init() was given. 1: `out` is the value decoded, with a
+ * NUL behind it. 0: there is none, and `out` stays as it was: put a default
+ * into it first. HTTP_TOO_LONG: `out` is
  * "", for the value is no string, or has a NUL inside, or more than `size` - 1
  * bytes. lambda_body() gives an enum json_error for a body that is not a JSON
  * object, an empty one too.
@@ -132,6 +136,8 @@ int lambda_cookie(const struct lambda_request *request, const char *name,
                   char *out, size_t size);
 int lambda_body(const struct lambda_request *request, const char *name,
                 char *out, size_t size);
+int lambda_option(const struct json_token *options, const char *name, char *out,
+                  size_t size);
 
 /* A header of Lambda's answer to GET /next, which brought the event, "" when it
  * did not come: Lambda-Runtime-Invoked-Function-Arn, Lambda-Runtime-Trace-Id,
@@ -142,11 +148,6 @@ const char *lambda_field(const struct invocation *in, const char *name);
 /* Milliseconds until the deadline, below 0 after it; INT64_MAX without one. A
  * handler should neither sleep nor poll for longer. */
 int64_t lambda_time_left_ms(const struct invocation *in);
-
-/* For handler_init(): the value of an option of a run by hand, the last where
- * it is given twice; NULL when it was not given, and in Lambda. The value stays
- * as long as the process. event, timeout, help and version are taken. */
-char *lambda_option(char **options, const char *name);
 
 /* Answering */
 
@@ -169,6 +170,11 @@ int http_header(struct http_stream *out, const char *name, const char *value);
 /* Adds a cookie to an HTTP answer: "name=value; Path=/". Any number of times.
  * Names and values of headers and cookies: HTTP_HEADERS_BYTES_MAX in all. */
 int http_cookie(struct http_stream *out, const char *cookie);
+
+/* A short HTTP answer: http_status(), the header Content-Type, and `text`,
+ * which is gathered, so that headers can still follow. */
+int http_answer(struct http_stream *out, int status, const char *type,
+                const char *text);
 
 /* Text that is being composed, with a NUL at its end. When an append does not
  * fit, it and all later ones are dropped, and `full` is set. The text of a

@@ -174,7 +174,7 @@ for option in --delays --dela --delay0 --event- --HELP -delay delay -- - '' seco
     run "the option $option" 2 --sentence=x "$option" 1
     refused "rawstream: $option: no such option"
 done
-for option in --delay1=1 --help= --=; do
+for option in --delay1=1 --help= --= --delay~=1; do
     run "the option $option" 2 --delay x $option --format text
     refused "rawstream: $option: no such option"
 done
@@ -203,15 +203,17 @@ echo | out
 run 'an option that is UTF-8' 0 --delay=0 --format=text \
     --sentence "$(printf '\303\251 \360\237\230\200')"
 printf '\303\251 \360\237\230\200\n' | out
-for value in "$(printf 'a\377b')" "$(printf '\303\251 \303')"; do
-    run 'an option that is not UTF-8' 2 --delay=0 --sentence "$value"
-    refused 'rawstream: --sentence: not valid UTF-8'
-    run 'an option that is not UTF-8, with =' 2 --sentence="$value" --delay=0
-    refused 'rawstream: --sentence: not valid UTF-8'
-done
-words=$(head -c 100000 /dev/zero | tr '\0' w)
+run 'an option that is not UTF-8' 0 --delay=0 --format=text \
+    --sentence "$(printf '\303\251 \303 a\377b')"
+printf '\303\251 \357\277\275 a\357\277\275b\n' | out
+words=$(head -c 65000 /dev/zero | tr '\0' w)
 run 'a long option' 0 --delay 0 --format text --sentence "$words"
 echo "$words" | out
+run 'options that are too long' 2 --sentence "$words" --format "$words"
+refused 'rawstream: options: longer than 64 KiB'
+run 'a value that needs escapes' 0 --delay 0 --format text \
+    --sentence '"a\u0020b" \'
+echo '"a\u0020b" \' | out
 run 'an event that is not there' 2 --event $dir/none
 run 'an event that is a directory' 2 --event $dir
 out </dev/null

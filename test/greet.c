@@ -2,14 +2,6 @@
  * query, {"name":"Ada"} in the body of a request, or in a direct event */
 #include "http.h"
 
-const char handler_options[] = "";
-
-int handler_init(struct http_stream *out, char **options)
-{
-    (void)out, (void)options;
-    return 0;
-}
-
 int handler_invoke(const struct invocation *in, struct http_stream *out)
 {
     struct lambda_request request;

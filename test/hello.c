@@ -1,14 +1,6 @@
 /* hello.c - a handler: one file, built with HANDLER= */
 #include "http.h"
 
-const char handler_options[] = "";
-
-int handler_init(struct http_stream *out, char **options)
-{
-    (void)out, (void)options; /* nothing to prepare */
-    return 0;
-}
-
 int handler_invoke(const struct invocation *in, struct http_stream *out)
 {
     http_header(out, "Content-Type", "text/plain; charset=utf-8");

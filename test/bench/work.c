@@ -16,14 +16,6 @@
 
 static char bytes[1 << 16];
 
-const char handler_options[] = "";
-
-int handler_init(struct http_stream *out, char **options)
-{
-    (void)out, (void)options;
-    return 0;
-}
-
 /* The last leaves with the end, if it is not too large to be gathered. */
 static int answer_chunks(const char *event, struct http_stream *out)
 {

@@ -3,14 +3,6 @@
 
 #include <unistd.h>
 
-const char handler_options[] = "";
-
-int handler_init(struct http_stream *out, char **options)
-{
-    (void)out, (void)options;
-    return 0;
-}
-
 static int take(char *body, size_t length)
 {
     struct json_reader records;

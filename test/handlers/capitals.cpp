@@ -10,8 +10,6 @@
 
 using namespace std::literals;
 
-extern "C" const char handler_options[] = "";
-
 namespace {
 
 // Constructed once, before main(): it serves each invocation of the process.
@@ -24,11 +22,6 @@ void quote(http_stream *out, std::string_view text)
 }
 
 } // namespace
-
-int handler_init(http_stream *, char **)
-{
-    return 0;
-}
 
 // No exception may leave it: its caller is C.
 int handler_invoke(const invocation *in, http_stream *out) try {

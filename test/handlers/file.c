@@ -7,12 +7,10 @@
 #include <string.h>
 #include <unistd.h>
 
-const char handler_options[] = "";
-
 static int folder; /* open as long as the process lives */
 static unsigned char piece[65536];
 
-int handler_init(struct http_stream *out, char **options)
+int handler_init(struct http_stream *out, const struct json_token *options)
 {
     const char *root = getenv("LAMBDA_TASK_ROOT"), *files = getenv("FILES");
     int base = openat(AT_FDCWD, root ? root : ".", O_DIRECTORY | O_CLOEXEC);

@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-const char handler_options[] = "";
-
 struct call {
     struct lambda_request request;
     struct http_stream *out;
@@ -105,12 +103,6 @@ static int matches(const char *pattern, struct call *c)
     c->id = c->path + fixed;
     return length > fixed && memcmp(c->path, pattern, fixed) == 0 &&
            !memchr(c->id, '/', length - fixed);
-}
-
-int handler_init(struct http_stream *out, char **options)
-{
-    (void)out, (void)options;
-    return 0;
 }
 
 int handler_invoke(const struct invocation *in, struct http_stream *out)

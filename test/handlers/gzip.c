@@ -7,14 +7,6 @@
 #include <strings.h>
 #include <zlib.h>
 
-const char handler_options[] = "";
-
-int handler_init(struct http_stream *out, char **options)
-{
-    (void)out, (void)options;
-    return 0;
-}
-
 /* The weight of a coding in Accept-Encoding: RFC 9110, section 12.5.3. */
 static double weight(const char *list, const char *coding, double otherwise)
 {

@@ -5,14 +5,6 @@
 #include <time.h>
 #include <unistd.h>
 
-const char handler_options[] = "";
-
-int handler_init(struct http_stream *out, char **options)
-{
-    (void)out, (void)options;
-    return 0;
-}
-
 static void put_metric(const struct invocation *in, const char *name,
                        const char *unit, long value)
 {

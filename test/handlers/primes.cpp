@@ -2,8 +2,6 @@
 // compiler, a class, a template
 #include "http.h"
 
-extern "C" const char handler_options[] = "";
-
 namespace {
 
 template <int N> struct Sieve {
@@ -34,11 +32,6 @@ class List {
 };
 
 } // namespace
-
-int handler_init(http_stream *, char **)
-{
-    return 0;
-}
 
 int handler_invoke(const invocation *, http_stream *out)
 {

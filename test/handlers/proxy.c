@@ -10,8 +10,6 @@
 
 #define MARGIN_MS 500 /* for our last words before the deadline */
 
-const char handler_options[] = "";
-
 static CURLM *multi; /* keeps the connection between invocations */
 static CURL *curl;
 static int64_t first_byte_s = 30;
@@ -55,7 +53,7 @@ static size_t take(char *bytes, size_t size, size_t count, void *answer)
     return http_write(a->out, bytes, size * count) < 0 ? 0 : size * count;
 }
 
-int handler_init(struct http_stream *out, char **options)
+int handler_init(struct http_stream *out, const struct json_token *options)
 {
     static char bearer[8192];
     struct http_text text = http_text_in(bearer, sizeof bearer);

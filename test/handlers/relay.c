@@ -9,12 +9,10 @@
 
 #define GRACE_MS 500 /* to end after SIGTERM, and at the deadline */
 
-const char handler_options[] = "";
-
 static const char *command;
 static int64_t heartbeat_s = 15;
 
-int handler_init(struct http_stream *out, char **options)
+int handler_init(struct http_stream *out, const struct json_token *options)
 {
     const char *seconds = getenv("RELAY_HEARTBEAT");
 

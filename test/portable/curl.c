@@ -7,9 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-const char handler_options[] = "";
-
-int handler_init(struct http_stream *out, char **options)
+int handler_init(struct http_stream *out, const struct json_token *options)
 {
     (void)out, (void)options;
     return curl_global_init(CURL_GLOBAL_DEFAULT) ? -1 : 0;

@@ -6,14 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-const char handler_options[] = "";
-
-int handler_init(struct http_stream *out, char **options)
-{
-    (void)out, (void)options;
-    return 0;
-}
-
 int handler_invoke(const struct invocation *in, struct http_stream *out)
 {
     volatile double length = (double)in->event_length;

@@ -7,14 +7,6 @@
 #include <netinet/in.h>
 #include <string.h>
 
-const char handler_options[] = "";
-
-int handler_init(struct http_stream *out, char **options)
-{
-    (void)out, (void)options;
-    return 0;
-}
-
 int handler_invoke(const struct invocation *in, struct http_stream *out)
 {
     struct addrinfo hints = {.ai_family = AF_INET}, *found;

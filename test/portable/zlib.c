@@ -4,14 +4,6 @@
 #include <string.h>
 #include <zlib.h>
 
-const char handler_options[] = "";
-
-int handler_init(struct http_stream *out, char **options)
-{
-    (void)out, (void)options;
-    return 0;
-}
-
 int handler_invoke(const struct invocation *in, struct http_stream *out)
 {
     const char words[] = "words, words, words\n";

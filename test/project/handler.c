@@ -8,14 +8,6 @@ static const struct route routes[] = {
     {"greeting", say_greeting},
 };
 
-const char handler_options[] = "";
-
-int handler_init(struct http_stream *out, char **options)
-{
-    (void)out, (void)options;
-    return 0;
-}
-
 int handler_invoke(const struct invocation *in, struct http_stream *out)
 {
     (void)in;

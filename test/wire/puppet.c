@@ -6,6 +6,7 @@
  *     status N            http_status()
  *     header NAME VALUE   http_header()
  *     cookie TEXT         http_cookie()
+ *     answer N TYPE TEXT  http_answer()
  *     write TEXT          http_write()
  *     put N C             http_append() of N times the character C
  *     append TEXT         http_append()
@@ -64,6 +65,14 @@ static void put_header(struct http_stream *out, char *line)
     const char *name = cut(&line, ' ');
 
     (void)http_header(out, name, line);
+}
+
+static void answer(struct http_stream *out, char *line)
+{
+    int status = number(cut(&line, ' '));
+    const char *type = cut(&line, ' ');
+
+    (void)http_answer(out, status, type, line);
 }
 
 static int fail(struct http_stream *out, char *line)
@@ -164,17 +173,20 @@ static int show_request(const struct invocation *in, struct http_stream *out)
     return 0;
 }
 
-const char handler_options[] =
-    "  --fail TEXT     fails to begin, as no --other option does\n";
+const char *handler_usage(void)
+{
+    return "  --fail TEXT     fails to begin, as no --other option does\n";
+}
 
-int handler_init(struct http_stream *out, char **options)
+int handler_init(struct http_stream *out, const struct json_token *options)
 {
     const char *message = getenv("PUPPET_INIT");
     const char *result = getenv("PUPPET_INIT_RETURNS");
+    char text[1000];
     int rc;
 
-    if (lambda_option(options, "fail"))
-        message = lambda_option(options, "fail");
+    if (lambda_option(options, "fail", text, sizeof text) > 0)
+        message = text;
     rc = message ? lambda_fail(out, "Runtime.PuppetInit", message) : 0;
     if (getenv("PUPPET_INIT_GATHERS"))
         http_append(&out->text, "lost", 4);
@@ -202,6 +214,8 @@ int handler_invoke(const struct invocation *in, struct http_stream *out)
             (void)put_header(out, line);
         else if (is(call, "cookie"))
             (void)http_cookie(out, line);
+        else if (is(call, "answer"))
+            answer(out, line);
         else if (is(call, "write"))
             (void)http_write(out, line, strlen(line));
         else if (is(call, "put"))

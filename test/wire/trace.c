@@ -4,14 +4,6 @@
 
 #include <stdlib.h>
 
-const char handler_options[] = "";
-
-int handler_init(struct http_stream *out, char **options)
-{
-    (void)out, (void)options;
-    return 0;
-}
-
 int handler_invoke(const struct invocation *in, struct http_stream *out)
 {
     const char *id = getenv("_X_AMZN_TRACE_ID");
