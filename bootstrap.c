@@ -37,8 +37,6 @@
 #define DEADLINE_MS_MAX 1000000000000000
 /* The longest that Lambda lets a function run. */
 #define TIMEOUT_S_MAX 900
-/* Of the name of a file; Linux's own limit. */
-#define FILE_BYTES_MAX 4096
 
 /* All that the process keeps: there is one. In this order a start touches the
  * fewest pages. */
@@ -674,14 +672,39 @@ static int is_option(const char *text, size_t length)
             has_line(handler_usage(), text, length));
 }
 
-/* Options are "--name=value" or "--name value". Writes them as a JSON object of
- * strings; ends the process where one is wrong, or asks for no run. */
-static void write_options(struct http_text *json, char **options)
+static int is_named(const char *option, size_t length, const char *name)
+{
+    return after(option, name, strlen(name)) == option + length;
+}
+
+struct options {
+    const char *event, *timeout; /* or NULL */
+    struct http_text json;       /* the others, an object of strings */
+};
+
+static void add_option(struct options *o, const char *name, size_t length,
+                       const char *value)
+{
+    if (is_named(name, length, "--event")) {
+        o->event = value;
+    } else if (is_named(name, length, "--timeout")) {
+        o->timeout = value;
+    } else {
+        http_format(&o->json, o->json.length > 1 ? ",\"" : "\"");
+        http_append(&o->json, name + 2, length - 2);
+        http_format(&o->json, "\":");
+        lambda_quote(&o->json, value, strlen(value));
+    }
+}
+
+/* Options are "--name=value" or "--name value". Ends the process where one is
+ * wrong, or asks for no run. */
+static void read_options(struct options *o, char **options)
 {
     char *option, *value;
     size_t length;
 
-    http_format(json, "{");
+    http_format(&o->json, "{");
     for (; (option = *options) != NULL; options++) {
         if (strcmp(option, "--help") == 0 || strcmp(option, "-h") == 0)
             _exit(print_usage(1) < 0 ? 1 : 0);
@@ -693,13 +716,10 @@ static void write_options(struct http_text *json, char **options)
         value = option[length] == '=' ? option + length + 1 : *++options;
         if (!value)
             usage_error(option, "needs a value");
-        http_format(json, json->length > 1 ? ",\"" : "\"");
-        http_append(json, option + 2, length - 2);
-        http_format(json, "\":");
-        lambda_quote(json, value, strlen(value));
+        add_option(o, option, length, value);
     }
-    http_format(json, "}");
-    if (json->full)
+    http_format(&o->json, "}");
+    if (o->json.full)
         usage_error("options", "longer than 64 KiB");
 }
 
@@ -758,19 +778,16 @@ static int transmit_by_hand(struct http_stream *s, const void *bytes,
 }
 
 /* The event is what --event names, or an empty object. */
-static int invoke_by_hand(struct runtime *r, const struct json_token *options)
+static int invoke_by_hand(struct runtime *r, const struct options *o)
 {
     struct http_message *m = &r->message;
-    char file[FILE_BYTES_MAX] = "", timeout[16];
     struct invocation in;
 
-    if (lambda_option(options, "event", file, sizeof file) < 0)
-        usage_error("--event", http_reason(HTTP_TOO_LONG));
-    m->body = (size_t)(options->text + options->length - m->buffer);
+    m->body = o->json.size;
     memcpy(m->buffer + m->body, empty_object, 2);
-    m->body_length = *file ? read_event(m->buffer + m->body, file) : 2;
-    if (lambda_option(options, "timeout", timeout, sizeof timeout) != 0)
-        set_deadline(m, timeout);
+    m->body_length = o->event ? read_event(m->buffer + m->body, o->event) : 2;
+    if (o->timeout)
+        set_deadline(m, o->timeout);
     in = describe(m, r->stream.id);
     return handler_invoke(&in, &r->stream);
 }
@@ -789,12 +806,12 @@ static int tell(const struct http_stream *s)
 static int run_by_hand(struct runtime *r, char **argv)
 {
     struct http_stream *s = &r->stream;
-    struct http_text json = http_text_in(r->input, HTTP_HEAD_BYTES_MAX);
+    struct options o = {.json = http_text_in(r->input, HTTP_HEAD_BYTES_MAX)};
     struct json_token options;
     int rc;
 
-    write_options(&json, argv);
-    options = (struct json_token){JSON_OBJECT, json.bytes, json.length};
+    read_options(&o, argv);
+    options = (struct json_token){JSON_OBJECT, o.json.bytes, o.json.length};
     http_message_start(&r->message, r->input);
     r->connection.fd = -1;
     http_start(s, &r->connection, "by-hand", "");
@@ -806,7 +823,7 @@ static int run_by_hand(struct runtime *r, char **argv)
     }
     http_start(s, &r->connection, "by-hand", "");
     s->transmit = transmit_by_hand;
-    rc = invoke_by_hand(r, &options);
+    rc = invoke_by_hand(r, &o);
     if (!failed(s, rc) || (s->begun && is_handlers_own(s->error)))
         (void)http_end(s);
     if (s->error == HTTP_SYSTEM)
