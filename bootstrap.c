@@ -105,6 +105,13 @@ int64_t lambda_time_left_ms(const struct invocation *in)
 
 static char empty_object[] = "{}";
 
+static void make_empty(struct json_token *object)
+{
+    object->type = JSON_OBJECT;
+    object->text = empty_object;
+    object->length = sizeof empty_object - 1;
+}
+
 /* AWS gives some members the value null when there is nothing to say. */
 static int absent(const struct json_token *value)
 {
@@ -116,11 +123,8 @@ static void check_object(struct lambda_request *r, struct json_token *value,
 {
     if (!absent(value) && value->type != JSON_OBJECT)
         r->wrong = wrong;
-    if (value->type == JSON_OBJECT)
-        return;
-    value->type = JSON_OBJECT;
-    value->text = empty_object;
-    value->length = 2;
+    if (value->type != JSON_OBJECT)
+        make_empty(value);
 }
 
 /* RFC 3986, section 2.1: "%" HEXDIG HEXDIG. What is not that stays. */
@@ -569,7 +573,7 @@ static void invoke(struct runtime *r)
 /* Gives the exit status. */
 static int serve(struct runtime *r, const char *api)
 {
-    const struct json_token no_options = {JSON_OBJECT, empty_object, 2};
+    struct json_token no_options;
     struct http_stream *s = &r->stream;
     int rc = http_endpoint_parse(&r->connection.endpoint, api);
 
@@ -581,6 +585,7 @@ static int serve(struct runtime *r, const char *api)
         return 1;
     }
     s->transmit = transmit_nothing;
+    make_empty(&no_options);
     rc = handler_init(s, &no_options);
     if (rc < 0 || s->error < 0) {
         r->faults = FAULTS_MAX - 1; /* there is no second try */
