@@ -50,17 +50,17 @@ struct runtime {
 
 /* Time */
 
-static int64_t clock_ns(clockid_t clock)
+int64_t lambda_clock_ns(int clock)
 {
     struct timespec t = {0, 0};
 
-    (void)clock_gettime(clock, &t);
+    (void)clock_gettime((clockid_t)clock, &t);
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
 static int64_t wall_clock_ms(void)
 {
-    return clock_ns(CLOCK_REALTIME) / 1000000;
+    return lambda_clock_ns(CLOCK_REALTIME) / 1000000;
 }
 
 static void pause_ms(long ms)

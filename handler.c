@@ -31,6 +31,7 @@ struct job {
     struct http_text *text; /* of the response */
     int http;               /* the event is an HTTP request */
     int format;             /* FORMATS for one that there is not */
+    size_t at;              /* where a source stopped being JSON */
     struct json_token rest; /* of the sentence */
     long word_count;
     long sent;        /* words, those of an earlier connection too */
@@ -54,18 +55,16 @@ const char *handler_usage(void)
 static struct json_token options; /* an object of strings */
 
 /* Sets what an object gives, over what was set before. A delay is a number, or
- * a string where all values are: `delay_type`. 0, or an error of json_pick().
- */
-static int set(struct job *j, const struct json_token *object, int delay_type,
-               size_t *at)
+ * a string where all values are: `type`. 0, or an error of json_pick(). */
+static int set(struct job *j, const struct json_token *object, int type)
 {
     struct json_token delay = {0}, format = {0};
     const struct json_want wants[] = {
         {"delay", &delay}, {"format", &format}, {"sentence", &j->rest}};
-    int rc = json_pick(object->text, object->length, 0, wants, 3, at);
+    int rc = json_pick(object->text, object->length, 0, wants, 3, &j->at);
 
     if (delay.type != 0 &&
-        (delay.type != delay_type || json_decimal(&delay, 9, &j->delay_ns) < 0))
+        (delay.type != type || json_decimal(&delay, 9, &j->delay_ns) < 0))
         j->delay_ns = -1;
     if (format.type != 0)
         for (j->format = 0; j->format < FORMATS; j->format++)
@@ -74,6 +73,7 @@ static int set(struct job *j, const struct json_token *object, int delay_type,
     return rc;
 }
 
+/* NULL, or what is wrong with the parameters. */
 static const char *check(const struct job *j)
 {
     if (j->delay_ns < 0 || j->delay_ns > DELAY_MAX_NS)
@@ -85,30 +85,31 @@ static const char *check(const struct job *j)
     return NULL;
 }
 
-/* The parameters of a direct event, or of a request's query and, over it, its
- * body; over both the options. NULL, or what is wrong. */
-static const char *read_parameters(struct job *j, const struct invocation *in,
-                                   const struct lambda_request *request)
+/* Takes the parameters of a direct event, or of a request's query and, over it,
+ * its body; over both the options. NULL, or what is wrong. */
+static const char *take(struct job *j, const struct invocation *in,
+                        const struct lambda_request *request)
 {
-    static char bytes[80];
-    struct http_text reason = http_text_in(bytes, sizeof bytes);
+    static char reason[80];
+    struct http_text text = http_text_in(reason, sizeof reason);
     struct json_token object = {JSON_OBJECT, in->event, in->event_length};
-    size_t at, unused;
     int rc = 0;
 
     if (j->http) {
-        (void)set(j, &request->query, JSON_STRING, &unused);
+        (void)set(j, &request->query, JSON_STRING);
         object.text = request->body;
         object.length = request->body_length;
     }
     if (object.length > 0)
-        rc = set(j, &object, JSON_NUMBER, &at);
-    (void)set(j, &options, JSON_STRING, &unused);
+        rc = set(j, &object, JSON_NUMBER);
     if (rc < 0) {
-        lambda_json_reason(&reason, "body", rc, at);
-        return bytes;
+        lambda_json_reason(&text, "body", rc, j->at);
+        return reason;
     }
-    return j->http && request->wrong ? request->wrong : check(j);
+    if (j->http && request->wrong)
+        return request->wrong;
+    (void)set(j, &options, JSON_STRING);
+    return check(j);
 }
 
 /* Words */
@@ -147,19 +148,11 @@ static size_t next_word(struct json_token *rest, const char **word)
 
 /* Time */
 
-static int64_t clock_ns(clockid_t clock)
-{
-    struct timespec t = {0, 0};
-
-    (void)clock_gettime(clock, &t);
-    return t.tv_sec * SECOND_NS + t.tv_nsec;
-}
-
 /* Reads the clocks: the next word is due now. */
 static void start_clock(struct job *j)
 {
-    j->now_ns = j->due_ns = clock_ns(CLOCK_MONOTONIC);
-    j->wall_ns = clock_ns(CLOCK_REALTIME) - j->now_ns;
+    j->now_ns = j->due_ns = lambda_clock_ns(CLOCK_MONOTONIC);
+    j->wall_ns = lambda_clock_ns(CLOCK_REALTIME) - j->now_ns;
 }
 
 /* Waits until the next word is due. 0; 1 when it would leave too late; < 0
@@ -170,14 +163,14 @@ static int wait_turn(struct job *j)
     int64_t early;
     int slept = 0;
 
-    j->now_ns = clock_ns(CLOCK_MONOTONIC);
+    j->now_ns = lambda_clock_ns(CLOCK_MONOTONIC);
     if (j->due_ns > j->limit_ns || j->now_ns > j->limit_ns)
         return 1;
     for (; (early = j->due_ns - j->now_ns) > 0; slept = 1) {
         struct timespec t = {early / SECOND_NS, early % SECOND_NS};
 
         (void)nanosleep(&t, NULL);
-        j->now_ns = clock_ns(CLOCK_MONOTONIC);
+        j->now_ns = lambda_clock_ns(CLOCK_MONOTONIC);
     }
     if (-early > j->delay_ns && -early > MARGIN_NS)
         start_clock(j); /* the process was frozen */
@@ -187,10 +180,11 @@ static int wait_turn(struct job *j)
 
 /* Lines, each a chunk: a JSON object that ends with its time */
 
-static void begin_line(struct job *j, const char *event)
+static void begin_line(struct job *j, const char *name, const char *event)
 {
     if (j->format == SSE)
         http_format(j->text, "event: %s\ndata: ", event);
+    http_format(j->text, "{\"%s\":\"%s\"", name, event);
 }
 
 static void end_line(struct job *j)
@@ -203,35 +197,49 @@ static void end_line(struct job *j)
         http_format(j->text, "id: %ld\n\n", j->sent);
 }
 
-static void put_word(struct job *j, const char *word, size_t length)
+static int send_start(struct job *j, const char *request_id)
+{
+    if (j->format == TEXT || j->sent > 0) /* resumed */
+        return 0;
+    begin_line(j, "status", "start");
+    http_format(j->text, ",\"request_id\":\"%s\",\"word_count\":%ld",
+                request_id, j->word_count);
+    end_line(j);
+    return http_flush(j->out);
+}
+
+static int send_word(struct job *j, const char *word, size_t length)
 {
     j->sent++;
     if (j->format == TEXT) {
         http_format(j->text, j->sent > 1 ? " " : "");
         http_append(j->text, word, length);
-        return;
+    } else {
+        begin_line(j, "type", "word");
+        http_format(j->text, ",\"data\":");
+        lambda_quote(j->text, word, length);
+        http_format(j->text, ",\"sequence\":%ld,\"total\":%ld", j->sent,
+                    j->word_count);
+        end_line(j);
     }
-    begin_line(j, "word");
-    http_format(j->text, "{\"type\":\"word\",\"data\":");
-    lambda_quote(j->text, word, length);
-    http_format(j->text, ",\"sequence\":%ld,\"total\":%ld", j->sent,
-                j->word_count);
-    end_line(j);
+    return http_flush(j->out);
 }
 
-/* The first line and the last: how the stream stands, what is to be said of
- * that as a member with a comma, and a count of words. */
-static void put_status(struct job *j, const char *status, const char *name,
-                       const char *value, long word_count)
+/* The last line is not flushed: it leaves with the end of the response. */
+static int finish(struct job *j, int late)
 {
-    if (j->format == TEXT)
-        return;
-    begin_line(j, status);
-    http_format(j->text, "{\"status\":\"%s\"", status);
-    if (name)
-        http_format(j->text, ",\"%s\":\"%s\"", name, value);
-    http_format(j->text, ",\"word_count\":%ld", word_count);
-    end_line(j);
+    static const char why[] = "the deadline came before the last word";
+
+    if (j->format == TEXT) {
+        http_format(j->text, "\n");
+    } else {
+        begin_line(j, "status", late ? "error" : "complete");
+        if (late)
+            http_format(j->text, ",\"error\":\"%s\"", why);
+        http_format(j->text, ",\"word_count\":%ld", j->sent);
+        end_line(j);
+    }
+    return late ? lambda_fail(j->out, "Function.DeadlineExceeded", why) : 0;
 }
 
 /* Answering */
@@ -264,12 +272,12 @@ static int refuse(struct job *j, const char *why)
  * come again. */
 static int resume(struct job *j, const struct lambda_request *request)
 {
-    const char *end = NULL, *word;
-    char text[16];
+    char text[16] = "";
+    const char *end, *word;
     int64_t id;
 
-    if (lambda_header(request, "last-event-id", text, sizeof text) > 0)
-        end = http_decimal(text, INT32_MAX, &id);
+    (void)lambda_header(request, "last-event-id", text, sizeof text);
+    end = http_decimal(text, INT32_MAX, &id);
     if (!end || *end != '\0')
         return 1; /* it comes for the first time, or is something else */
     while (j->sent < id && next_word(&j->rest, &word) > 0)
@@ -279,11 +287,10 @@ static int resume(struct job *j, const struct lambda_request *request)
 
 static int stream_words(struct job *j, const struct invocation *in)
 {
-    static const char late[] = "the deadline came before the last word";
     int64_t left_ms = lambda_time_left_ms(in);
     const char *word;
     size_t length;
-    int rc = 0;
+    int rc;
 
     start_clock(j);
     /* A deadline that is past on arrival, or further off than 30 years, is
@@ -291,25 +298,13 @@ static int stream_words(struct job *j, const struct invocation *in)
     j->limit_ns = INT64_MAX;
     if (left_ms > 0 && left_ms < 1000 * SECOND_NS)
         j->limit_ns = j->now_ns + left_ms * (SECOND_NS / 1000) - MARGIN_NS;
-    if (j->sent == 0 && j->format != TEXT) {
-        put_status(j, "start", "request_id", in->request_id, j->word_count);
-        rc = http_flush(j->out);
-    }
+    rc = send_start(j, in->request_id);
     while (rc == 0 && (length = next_word(&j->rest, &word)) > 0) {
         rc = wait_turn(j);
-        if (rc == 0) {
-            put_word(j, word, length);
-            rc = http_flush(j->out);
-        }
+        if (rc == 0)
+            rc = send_word(j, word, length);
     }
-    if (rc == 0)
-        put_status(j, "complete", NULL, NULL, j->sent);
-    if (rc > 0)
-        put_status(j, "error", "error", late, j->sent);
-    if (j->format == TEXT)
-        http_format(j->text, "\n");
-    /* The last line is not flushed: it leaves with the end of the response. */
-    return rc > 0 ? lambda_fail(j->out, "Function.DeadlineExceeded", late) : rc;
+    return rc < 0 ? rc : finish(j, rc);
 }
 
 static struct job begin(struct http_stream *out)
@@ -327,10 +322,9 @@ int handler_init(struct http_stream *out, const struct json_token *given)
 {
     struct job j = begin(out);
     const char *wrong;
-    size_t at;
 
     options = *given;
-    (void)set(&j, &options, JSON_STRING, &at);
+    (void)set(&j, &options, JSON_STRING);
     wrong = check(&j);
     return wrong ? lambda_fail(out, "Function.InvalidOption", wrong) : 0;
 }
@@ -345,7 +339,7 @@ int handler_invoke(const struct invocation *in, struct http_stream *out)
     j.http = lambda_read_request(&request, in, out);
     if (j.http < 0)
         return j.http;
-    wrong = read_parameters(&j, in, &request);
+    wrong = take(&j, in, &request);
     if (wrong)
         return refuse(&j, wrong);
     j.rest.length = json_decode(&j.rest, j.rest.text);

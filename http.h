@@ -149,6 +149,9 @@ const char *lambda_field(const struct invocation *in, const char *name);
  * handler should neither sleep nor poll for longer. */
 int64_t lambda_time_left_ms(const struct invocation *in);
 
+/* Nanoseconds of CLOCK_MONOTONIC or CLOCK_REALTIME (<time.h>). */
+int64_t lambda_clock_ns(int clock);
+
 /* Answering */
 
 /* Makes the response an HTTP answer for a Function URL or API Gateway, with
