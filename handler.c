@@ -30,12 +30,11 @@ struct job {
     struct http_stream *out;
     struct http_text *text; /* of the response */
     int http;               /* the event is an HTTP request */
-    int format;             /* FORMATS for one that there is not */
-    size_t at;              /* where a source stopped being JSON */
+    int format;
     struct json_token rest; /* of the sentence */
     long word_count;
     long sent;        /* words, those of an earlier connection too */
-    int64_t delay_ns; /* between words; -1 for one that is no number */
+    int64_t delay_ns; /* between words */
     int64_t now_ns;   /* the monotonic clock when it was last read */
     int64_t wall_ns;  /* added to that, it is the wall clock */
     int64_t due_ns;   /* when the next word leaves */
@@ -54,62 +53,57 @@ const char *handler_usage(void)
 
 static struct json_token options; /* an object of strings */
 
-/* Sets what an object gives, over what was set before. A delay is a number, or
- * a string where all values are: `type`. 0, or an error of json_pick(). */
-static int set(struct job *j, const struct json_token *object, int type)
+static int format_of(const struct json_token *name)
 {
+    int format = 0;
+
+    while (format < FORMATS && !json_equal(name, names[format]))
+        format++;
+    return format;
+}
+
+/* Sets what a JSON text gives, over what was set before. A delay is a number,
+ * or a string where all values are: `type`. NULL, or what is wrong. */
+static const char *set(struct job *j, char *text, size_t length, int type)
+{
+    static char bytes[80];
+    struct http_text reason = http_text_in(bytes, sizeof bytes);
     struct json_token delay = {0}, format = {0};
     const struct json_want wants[] = {
         {"delay", &delay}, {"format", &format}, {"sentence", &j->rest}};
-    int rc = json_pick(object->text, object->length, 0, wants, 3, &j->at);
+    size_t at;
+    int rc = json_pick(text, length, 0, wants, 3, &at);
 
+    if (rc < 0) {
+        lambda_json_reason(&reason, "body", rc, at);
+        return bytes;
+    }
     if (delay.type != 0 &&
-        (delay.type != type || json_decimal(&delay, 9, &j->delay_ns) < 0))
-        j->delay_ns = -1;
-    if (format.type != 0)
-        for (j->format = 0; j->format < FORMATS; j->format++)
-            if (json_equal(&format, names[j->format]))
-                break;
-    return rc;
-}
-
-/* NULL, or what is wrong with the parameters. */
-static const char *check(const struct job *j)
-{
-    if (j->delay_ns < 0 || j->delay_ns > DELAY_MAX_NS)
+        (delay.type != type || json_decimal(&delay, 9, &j->delay_ns) < 0 ||
+         j->delay_ns < 0 || j->delay_ns > DELAY_MAX_NS))
         return "delay must be a number from 0 to 900";
+    if (format.type != 0)
+        j->format = format_of(&format);
     if (j->format == FORMATS)
         return "format must be \"json\", \"text\" or \"sse\"";
-    if (j->rest.type != JSON_STRING)
-        return "sentence must be a string";
-    return NULL;
+    return j->rest.type == JSON_STRING ? NULL : "sentence must be a string";
 }
 
-/* Takes the parameters of a direct event, or of a request's query and, over it,
- * its body; over both the options. NULL, or what is wrong. */
-static const char *take(struct job *j, const struct invocation *in,
-                        const struct lambda_request *request)
+static const char *set_options(struct job *j)
 {
-    static char reason[80];
-    struct http_text text = http_text_in(reason, sizeof reason);
-    struct json_token object = {JSON_OBJECT, in->event, in->event_length};
-    int rc = 0;
+    return set(j, options.text, options.length, JSON_STRING);
+}
 
-    if (j->http) {
-        (void)set(j, &request->query, JSON_STRING);
-        object.text = request->body;
-        object.length = request->body_length;
-    }
-    if (object.length > 0)
-        rc = set(j, &object, JSON_NUMBER);
-    if (rc < 0) {
-        lambda_json_reason(&text, "body", rc, j->at);
-        return reason;
-    }
-    if (j->http && request->wrong)
-        return request->wrong;
-    (void)set(j, &options, JSON_STRING);
-    return check(j);
+/* Sets what a request gives in its query and, over that, in its body. */
+static const char *set_request(struct job *j, const struct lambda_request *r)
+{
+    const char *wrong = set(j, r->query.text, r->query.length, JSON_STRING);
+
+    if (!wrong)
+        wrong = r->wrong;
+    if (!wrong && r->body_length > 0)
+        wrong = set(j, r->body, r->body_length, JSON_NUMBER);
+    return wrong;
 }
 
 /* Words */
@@ -117,15 +111,11 @@ static const char *take(struct job *j, const struct invocation *in,
 /* White space as Python's str.split() sees it. */
 static int is_space(uint32_t c)
 {
-    static const uint16_t ranges[][2] = {
-        {0x09, 0x0d},     {0x1c, 0x20},     {0x85, 0x85},     {0xa0, 0xa0},
-        {0x1680, 0x1680}, {0x2000, 0x200a}, {0x2028, 0x2029}, {0x202f, 0x202f},
-        {0x205f, 0x205f}, {0x3000, 0x3000}};
-
-    for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++)
-        if (c <= ranges[i][1])
-            return c >= ranges[i][0];
-    return 0;
+    if (c < 0x80)
+        return (c >= 0x09 && c <= 0x0d) || (c >= 0x1c && c <= 0x20);
+    return c == 0x85 || c == 0xa0 || c == 0x1680 ||
+           (c >= 0x2000 && c <= 0x200a) || c == 0x2028 || c == 0x2029 ||
+           c == 0x202f || c == 0x205f || c == 0x3000;
 }
 
 /* Cuts the next word off the rest of a sentence, which is valid UTF-8; its
@@ -324,8 +314,7 @@ int handler_init(struct http_stream *out, const struct json_token *given)
     const char *wrong;
 
     options = *given;
-    (void)set(&j, &options, JSON_STRING);
-    wrong = check(&j);
+    wrong = set_options(&j);
     return wrong ? lambda_fail(out, "Function.InvalidOption", wrong) : 0;
 }
 
@@ -339,7 +328,10 @@ int handler_invoke(const struct invocation *in, struct http_stream *out)
     j.http = lambda_read_request(&request, in, out);
     if (j.http < 0)
         return j.http;
-    wrong = take(&j, in, &request);
+    wrong = j.http ? set_request(&j, &request)
+                   : set(&j, in->event, in->event_length, JSON_NUMBER);
+    if (!wrong)
+        wrong = set_options(&j);
     if (wrong)
         return refuse(&j, wrong);
     j.rest.length = json_decode(&j.rest, j.rest.text);
