@@ -471,8 +471,10 @@ static int conclude(struct http_stream *s, int rc)
 {
     if (!failed(s, rc))
         return http_end(s);
-    if (!is_handlers_own(s->error))
+    if (!is_handlers_own(s->error)) {
+        errno = s->system_error;
         return s->error;
+    }
     log_line(*s->id != '\0' ? "" : "init", s->id, s->error_json);
     return s->begun ? http_end(s) : http_post_error(s);
 }
@@ -779,6 +781,7 @@ static int transmit_by_hand(struct http_stream *s, const void *bytes,
     s->text.length = 0;
     if (s->error == 0)
         s->error = http_print(1, bytes, length);
+    s->system_error = errno;
     return s->error;
 }
 
@@ -832,7 +835,7 @@ static int run_by_hand(struct runtime *r, char **argv)
     if (!failed(s, rc) || (s->begun && is_handlers_own(s->error)))
         (void)http_end(s);
     if (s->error == HTTP_SYSTEM)
-        log_line("standard output", "", system_reason(errno));
+        log_line("standard output", "", system_reason(s->system_error));
     return tell(s);
 }
 

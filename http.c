@@ -850,8 +850,8 @@ static struct iovec slice(const void *bytes, size_t length)
 }
 
 /* Writes all of it, in one system call where the kernel takes it so. When it
- * has no room, `events` (POLLIN on a socket) are looked for meanwhile: a peer
- * that answers instead of reading wants no more. */
+ * has no room, `events` (POLLIN on a socket, else 0) are looked for meanwhile:
+ * a peer that answers instead of reading wants no more. */
 static int write_all(int fd, struct iovec *v, int count, short events)
 {
     ssize_t n = 0;
@@ -869,7 +869,7 @@ static int write_all(int fd, struct iovec *v, int count, short events)
         if (n > 0)
             continue;
         if (n == 0 || errno == EAGAIN || errno == ENOBUFS) {
-            if (ready(fd, events, WRITE_AGAIN_MS))
+            if (ready(fd, events, WRITE_AGAIN_MS) && events != 0)
                 return HTTP_EARLY;
         } else if (errno != EINTR) {
             return HTTP_SYSTEM;
@@ -1214,7 +1214,9 @@ static int transmit(struct http_stream *s, const void *bytes, size_t length,
     v[3] = slice("\r\n", total > 0 ? 2 : 0);
     v[4] = slice(end, strlen(end));
     s->text.length = 0;
-    return s->error = send_head(s->connection, v, 5);
+    s->error = send_head(s->connection, v, 5);
+    s->system_error = errno; /* the handler may run on, and change it */
+    return s->error;
 }
 
 int http_write(struct http_stream *s, const void *bytes, size_t length)

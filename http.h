@@ -413,6 +413,7 @@ struct http_stream {
     const char *id;
     const char *invocation_id; /* to be echoed, or "" */
     int error;                 /* sticky */
+    int system_error;          /* of HTTP_SYSTEM: its errno */
     int begun;                 /* the head has left, wholly or in part */
     int status;                /* of an HTTP answer; 0: a plain body */
     size_t header_bytes;       /* names and values of headers and cookies */

@@ -2916,6 +2916,12 @@ static void test_print(void)
     CHECK_INT(http_print(ends[1], "xyz", 3), 0);
     CHECK_INT(read(ends[0], printed, sizeof printed), 3);
     CHECK_BYTES(printed, 3, "xyz", 3);
+    begin("print: closed by its reader while there is no room", "");
+    act(WRITEV, -1, EAGAIN);
+    act(POLL, 1, 0); /* POLLERR, which is not asked for */
+    act(WRITEV, -1, EPIPE);
+    CHECK_INT(http_print(ends[1], "x", 1), HTTP_SYSTEM);
+    CHECK_INT(errno, EPIPE);
     begin("print: closed by its reader", "");
     act(WRITEV, -1, EPIPE);
     CHECK_INT(http_print(ends[1], "x", 1), HTTP_SYSTEM);

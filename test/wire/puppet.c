@@ -14,6 +14,7 @@
  *     move N TEXT         moves TEXT by N bytes inside itself, and writes it
  *     flush               http_flush()
  *     sleep MS            waits, then http_look(); nothing after an error
+ *     close N             close(), which fails for -1
  *     context             writes what came with the event, a line a chunk
  *     fail TYPE TEXT      lambda_fail(), and returns its result
  *     return N            returns N
@@ -32,6 +33,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 /* The text up to the next `end`, which becomes a string. */
 static char *cut(char **rest, char end)
@@ -230,6 +232,8 @@ int handler_invoke(const struct invocation *in, struct http_stream *out)
             (void)http_flush(out);
         else if (is(call, "sleep"))
             sleep_and_look(out, number(line));
+        else if (is(call, "close"))
+            (void)close(number(line));
         else if (is(call, "context"))
             put_context(out, in);
         else if (is(call, "fail"))
