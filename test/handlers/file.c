@@ -69,14 +69,6 @@ static int read_range(const char *p, int64_t *from, int64_t *to)
     return *from < size ? 206 : 416;
 }
 
-static int refuse(struct http_stream *out, int status, const char *name,
-                  const char *value, const char *why)
-{
-    http_status(out, status);
-    http_header(out, name, value);
-    return http_write(out, why, strlen(why));
-}
-
 static int answer(const struct lambda_request *r, struct http_stream *out,
                   const char *name, int fd)
 {
@@ -86,7 +78,7 @@ static int answer(const struct lambda_request *r, struct http_stream *out,
     int status = size > 0 ? 200 : 204, rc = 0;
 
     if (size < 0)
-        return refuse(out, 404, "Cache-Control", "no-cache", "no such file\n");
+        return http_answer(out, 404, "text/plain", "no such file\n");
     if (lambda_header(r, "If-None-Match", value, sizeof value) > 0 &&
         strcmp(*value == 'W' ? value + 2 : value, tag) == 0)
         status = 304; /* for a list of tags the file is sent again */
@@ -94,16 +86,15 @@ static int answer(const struct lambda_request *r, struct http_stream *out,
              lambda_header(r, "Range", value, 256) > 0)
         status = read_range(value, &from, &to);
     text = http_text_in(value, sizeof value);
-    if (status == 206)
-        http_format(&text, "bytes %ld-%ld/", (long)from, (long)to - 1);
-    else
-        http_format(&text, "bytes */");
-    http_format(&text, "%ld", (long)size);
-    if (status == 416)
-        return refuse(out, 416, "Content-Range", value, "no such range\n");
-    http_status(out, status);
-    http_header(out, "Content-Type", type_of(name));
+    if (status == 416) {
+        http_format(&text, "bytes */%ld", (long)size);
+        http_answer(out, 416, "text/plain", "no such range\n");
+        return http_header(out, "Content-Range", value);
+    }
+    http_answer(out, status, type_of(name), "");
     http_header(out, "ETag", tag);
+    http_format(&text, "bytes %ld-%ld/%ld", (long)from, (long)to - 1,
+                (long)size);
     if (status == 206)
         http_header(out, "Content-Range", value);
     if (status == 304 || json_equal(&r->method, "HEAD"))
@@ -126,8 +117,10 @@ int handler_invoke(const struct invocation *in, struct http_stream *out)
 
     if (rc <= 0)
         return rc < 0 ? rc : lambda_fail(out, "Function.InvalidEvent", "HTTP");
-    if (!json_equal(&r.method, "GET") && !json_equal(&r.method, "HEAD"))
-        return refuse(out, 405, "Allow", "GET, HEAD", "no such method\n");
+    if (!json_equal(&r.method, "GET") && !json_equal(&r.method, "HEAD")) {
+        http_answer(out, 405, "text/plain", "no such method\n");
+        return http_header(out, "Allow", "GET, HEAD");
+    }
     /* A slash, a dot in front, or a symbolic link could lead out of it. */
     if (lambda_path(&r, path, sizeof path) && memcmp(path, "/files/", 7) == 0 &&
         path[7] != '.' && !memchr(path + 7, '/', strlen(path + 7)))

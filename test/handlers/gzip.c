@@ -56,10 +56,9 @@ int handler_invoke(const struct invocation *in, struct http_stream *out)
     seconds.length = strlen(delay);
     if (!http_decimal(lines, 100000, &n) || n == 0 ||
         json_decimal(&seconds, 3, &ms) < 0 || ms < 0 || ms > 900000)
-        return http_status(out, 400), http_write(out, "lines, delay?\n", 14);
+        return http_answer(out, 400, "text/plain", "lines, delay?\n");
     gzip = weight(accept, "gzip", weight(accept, "*", 0));
-    http_status(out, 200);
-    http_header(out, "Content-Type", "text/plain; charset=utf-8");
+    http_answer(out, 200, "text/plain; charset=utf-8", "");
     http_header(out, "Vary", "Accept-Encoding");
     if (gzip > 0 && gzip >= weight(accept, "identity", 0) &&
         deflateInit2(&z, 6, Z_DEFLATED, 15 + 16, 8, 0) == Z_OK)

@@ -20,19 +20,17 @@ struct answer {
     char why[80];    /* what went wrong */
 };
 
-/* Amazon Linux; Debian and its kin; others. */
 static const char *certificates(void)
 {
-    static const char *const places[] = {"/etc/pki/tls/certs/ca-bundle.crt",
-                                         "/etc/ssl/certs/ca-certificates.crt",
-                                         "/etc/ssl/cert.pem"};
-    const char *file = getenv("UPSTREAM_CA");
+    const char *const places[] = {
+        getenv("UPSTREAM_CA"), getenv("SSL_CERT_FILE"),
+        "/etc/pki/tls/certs/ca-bundle.crt", /* Amazon Linux */
+        "/etc/ssl/certs/ca-certificates.crt"};
 
-    if (!file)
-        file = getenv("SSL_CERT_FILE");
-    for (size_t i = 0; !file && i < sizeof places / sizeof *places; i++)
-        file = access(places[i], R_OK) == 0 ? places[i] : NULL;
-    return file;
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++)
+        if (places[i] && (i < 2 || access(places[i], R_OK) == 0))
+            return places[i];
+    return NULL;
 }
 
 /* Takes what the upstream sent. What it says with a status other than 2xx is
@@ -46,8 +44,8 @@ static size_t take(char *bytes, size_t size, size_t count, void *answer)
     if (status / 100 != 2)
         return size * count;
     if (!a->begun && a->http)
-        http_status(a->out, 200);
-    if (!a->begun)
+        http_answer(a->out, 200, "text/event-stream", "");
+    else if (!a->begun)
         http_header(a->out, "Content-Type", "text/event-stream");
     a->begun = 1;
     return http_write(a->out, bytes, size * count) < 0 ? 0 : size * count;
@@ -83,10 +81,7 @@ int handler_init(struct http_stream *out, const struct json_token *options)
 
 static int64_t now_ms(void)
 {
-    struct timespec t;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+    return lambda_clock_ns(CLOCK_MONOTONIC) / 1000000;
 }
 
 /* Until the upstream has said all: 0; or 502 or 504, and a->why. */
@@ -127,17 +122,17 @@ int handler_invoke(const struct invocation *in, struct http_stream *out)
     struct answer a = {.out = out, .http = lambda_read_request(&r, in, out)};
     const char *body = a.http ? r.body : in->event;
     size_t length = a.http ? r.body_length : in->event_length;
+    char json[200];
+    struct http_text error = http_text_in(json, sizeof json);
     int status;
 
     if (a.http < 0)
         return a.http;
     if (a.http && !json_equal(&r.method, "POST")) {
-        http_status(out, 405);
-        http_header(out, "Allow", "POST");
-        return http_write(out, "{\"error\":\"POST it\"}\n", 20);
+        http_answer(out, 405, "application/json", "{\"error\":\"POST it\"}\n");
+        return http_header(out, "Allow", "POST");
     }
-    (void)curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE,
-                           (curl_off_t)length);
+    (void)curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE, (long)length);
     (void)curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body);
     (void)curl_easy_setopt(curl, CURLOPT_WRITEDATA, &a);
     (void)curl_multi_add_handle(multi, curl);
@@ -145,16 +140,12 @@ int handler_invoke(const struct invocation *in, struct http_stream *out)
     (void)curl_multi_remove_handle(multi, curl);
     if (status == 0)
         return 0;
-    if (a.http && !a.begun) {
-        http_status(out, status);
-        http_header(out, "Content-Type", "application/json");
-    }
-    if (a.begun) /* half an event becomes part of this one, not a token */
-        http_format(&out->text, "\nevent: error\ndata: ");
-    http_format(&out->text, "{\"error\":");
-    lambda_quote(&out->text, a.why, strlen(a.why));
-    http_format(&out->text, "}\n\n");
+    http_format(&error, "{\"error\":");
+    lambda_quote(&error, a.why, strlen(a.why));
+    http_format(&error, "}\n");
     if (a.http && !a.begun)
-        return 0;
+        return http_answer(out, status, "application/json", json);
+    /* Half an event becomes part of this one, not a token. */
+    http_format(&out->text, "\nevent: error\ndata: %s\n", json);
     return lambda_fail(out, "Upstream.Failed", a.why);
 }

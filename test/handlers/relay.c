@@ -25,8 +25,8 @@ int handler_init(struct http_stream *out, const struct json_token *options)
     return 0;
 }
 
-/* Starts the command in a process group of its own. Sockets of the runtime
- * close when it starts; that SIGPIPE is ignored would be inherited. */
+/* Starts the command in a process group of its own; `ends` is a pipe. Sockets
+ * of the runtime close when it starts; that SIGPIPE is ignored would stay. */
 static pid_t start(const int *ends)
 {
     pid_t pid = fork();
@@ -46,23 +46,6 @@ static pid_t start(const int *ends)
     return pid;
 }
 
-/* Waits for the end of the command, and makes it come; gives its status. */
-static int finish(const struct invocation *in, pid_t pid, int wanted)
-{
-    int status = 0, waited_ms = 0;
-
-    if (!wanted)
-        (void)kill(-pid, SIGTERM);
-    for (; waitpid(pid, &status, WNOHANG) == 0; waited_ms += 10) {
-        if (lambda_time_left_ms(in) < GRACE_MS ||
-            (!wanted && waited_ms >= GRACE_MS))
-            (void)kill(pid, SIGKILL);
-        (void)poll(NULL, 0, 10);
-    }
-    (void)kill(-pid, SIGKILL); /* what it started and left behind */
-    return status;
-}
-
 /* A line is an event. `middle` tells whether one has begun. */
 static void put(struct http_text *text, const char *bytes, ssize_t n,
                 int *middle)
@@ -77,34 +60,40 @@ static void put(struct http_text *text, const char *bytes, ssize_t n,
     }
 }
 
-/* 1 when the output has ended, 0 at the deadline, < 0: nobody waits for it. */
-static int relay(const struct invocation *in, struct http_stream *out, int fd)
+/* Until the command has ended: 1; 0 at the deadline; < 0: nobody waits. */
+static int relay(const struct invocation *in, struct http_stream *out, int fd,
+                 pid_t pid, int *status)
 {
-    struct pollfd ready = {fd, POLLIN, 0};
-    char bytes[4096];
-    int64_t left_ms, beat_ms = heartbeat_s * 1000;
+    struct pollfd ready = {fd, POLLIN, 0}; /* no fd: its output has ended */
+    int64_t left_ms, wait_ms = heartbeat_s * 1000;
     int middle = 0, rc = http_flush(out);
+    char bytes[4096];
     ssize_t n;
 
-    while (rc >= 0 && (left_ms = lambda_time_left_ms(in) - 2 * GRACE_MS) > 0) {
-        if (poll(&ready, 1, (int)(left_ms < beat_ms ? left_ms : beat_ms)) > 0) {
+    while (ready.fd >= 0 || waitpid(pid, status, WNOHANG) == 0) {
+        left_ms = lambda_time_left_ms(in) - 2 * GRACE_MS;
+        if (rc < 0 || left_ms <= 0)
+            return rc;
+        if (poll(&ready, 1, (int)(left_ms < wait_ms ? left_ms : wait_ms)) > 0) {
             n = read(fd, bytes, sizeof bytes);
             put(&out->text, n > 0 ? bytes : "\n", n > 0 ? n : middle, &middle);
-            if (n <= 0)
-                return 1;
-        } else {
+            if (n <= 0) {
+                ready.fd = -1;
+                wait_ms = 10;
+            }
+        } else if (ready.fd >= 0) {
             http_format(&out->text, middle ? "\n\n" : ": alive\n\n");
             middle = 0;
         }
         rc = http_flush(out);
     }
-    return rc;
+    return 1;
 }
 
 int handler_invoke(const struct invocation *in, struct http_stream *out)
 {
     struct lambda_request request;
-    int ends[2], status, rc = lambda_read_request(&request, in, out);
+    int ends[2], status = 0, rc = lambda_read_request(&request, in, out);
     pid_t pid;
 
     if (rc < 0)
@@ -114,9 +103,14 @@ int handler_invoke(const struct invocation *in, struct http_stream *out)
     http_header(out, "Content-Type", "text/event-stream");
     if (pipe(ends) < 0 || (pid = start(ends)) < 0)
         return lambda_fail(out, "Function.NoProcess", "cannot start it");
-    rc = relay(in, out, ends[0]);
+    rc = relay(in, out, ends[0], pid, &status);
     (void)close(ends[0]);
-    status = finish(in, pid, rc > 0);
+    if (rc <= 0) {
+        (void)kill(-pid, SIGTERM);
+        (void)poll(NULL, 0, GRACE_MS);
+    }
+    (void)kill(-pid, SIGKILL); /* what it started and left behind, too */
+    (void)waitpid(pid, &status, 0);
     if (rc == 0)
         return lambda_fail(out, "Function.DeadlineExceeded", "it was ended");
     http_format(&out->text, "event: exit\ndata: {\"%s\":%d}\n\n",
