@@ -376,18 +376,140 @@ int lambda_fail(struct http_stream *s, const char *type, const char *message)
 
 /* Logging: a line, and a system call, for each fault */
 
+/* What a pipe takes in one piece (PIPE_BUF on Linux): lines of several
+ * processes do not mix. */
+#define LOG_BYTES_MAX    4096
+#define TENANT_BYTES_MAX 256
+
+/* How Lambda wants its logs, and whose invocation this is. */
+static struct {
+    int json;  /* a JSON object a line */
+    int least; /* level, where it is JSON */
+    const char *id;
+    char tenant[TENANT_BYTES_MAX + 1];
+} logs;
+
+static const char level_names[][6] = {"TRACE", "DEBUG", "INFO",
+                                      "WARN",  "ERROR", "FATAL"};
+
 static int print(int fd, const char *text)
 {
     return write(fd, text, strlen(text)) < 0 ? HTTP_SYSTEM : 0;
 }
 
-static void log_line(const char *what, const char *which, const char *why)
+/* AWS_LAMBDA_LOG_FORMAT and AWS_LAMBDA_LOG_LEVEL, which counts with JSON. */
+static void read_log_settings(void)
 {
-    char bytes[HTTP_ERROR_BYTES_MAX + 256];
-    struct http_text t = http_text_in(bytes, sizeof bytes);
+    const char *format = getenv("AWS_LAMBDA_LOG_FORMAT");
+    const char *level = getenv("AWS_LAMBDA_LOG_LEVEL");
 
-    http_format(&t, "rawstream: %s%s: %s\n", what, which, why);
-    (void)print(2, bytes); /* or nobody is there to be told */
+    logs.json = format &&
+                (strcmp(format, "JSON") == 0 || strcmp(format, "json") == 0);
+    logs.id = "";
+    logs.least = LAMBDA_INFO;
+    for (int i = LAMBDA_TRACE; level && i <= LAMBDA_FATAL; i++)
+        if (strcmp(level, level_names[i]) == 0)
+            logs.least = i;
+}
+
+/* RFC 3339, section 5.6: date-time, in UTC and with milliseconds. */
+static void append_time(struct http_text *t, int64_t ms)
+{
+    static const char month_days[] = {31, 28, 31, 30, 31, 30,
+                                      31, 31, 30, 31, 30, 31};
+    int64_t days = ms / 86400000, seconds = ms / 1000 % 86400;
+    int year = 1970, month = 0, leap = 0, length = 365;
+
+    while (days >= length) {
+        days -= length;
+        year++;
+        leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+        length = 365 + leap;
+    }
+    while (days >= month_days[month] + (month == 1 && leap)) {
+        days -= month_days[month] + (month == 1 && leap);
+        month++;
+    }
+    http_format(t, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", year, month + 1,
+                (int)days + 1, (int)(seconds / 3600), (int)(seconds / 60 % 60),
+                (int)(seconds % 60), (int)(ms % 1000));
+}
+
+/* Adds a text in UTF-8, cut at a character's end where the line would be too
+ * long. */
+static void append_text(struct http_text *t, const char *text)
+{
+    size_t length = strlen(text), n;
+    uint32_t code;
+
+    for (; length > 0 && t->length + 6 < t->size; text += n, length -= n) {
+        n = json_utf8(text, length, &code);
+        http_append(t, n > 0 ? text : "\xef\xbf\xbd", n > 0 ? n : 3);
+        n += n == 0;
+    }
+}
+
+static void append_member(struct http_text *t, const char *name,
+                          const char *value)
+{
+    if (*value == '\0')
+        return;
+    http_format(t, ",\"%s\":", name);
+    lambda_quote(t, value, strlen(value));
+}
+
+/* `source` is where a line of text comes from, `type` that of an error. */
+static void write_line(int level, const char *source, const char *type,
+                       const char *message)
+{
+    char bytes[LOG_BYTES_MAX + 1];
+    struct http_text t = http_text_in(bytes, sizeof bytes);
+    size_t taken;
+
+    if (!logs.json) {
+        http_format(&t, "%s", source);
+        append_text(&t, message);
+        http_format(&t, "\n");
+    } else if (level >= logs.least) {
+        http_format(&t, "{\"timestamp\":\"");
+        append_time(&t, wall_clock_ms());
+        http_format(&t, "\",\"level\":\"%s\"", level_names[level]);
+        append_member(&t, "requestId", logs.id);
+        append_member(&t, "tenantId", logs.tenant);
+        append_member(&t, "errorType", type);
+        http_format(&t, ",\"message\":\"");
+        t.length += json_escape(t.bytes + t.length, t.size - t.length - 4,
+                                message, strlen(message), &taken);
+        http_format(&t, "\"}\n");
+    }
+    if (t.length > 0)
+        (void)print(2, bytes); /* or nobody is there to be told */
+}
+
+void lambda_log(const struct invocation *in, enum lambda_level level,
+                const char *message)
+{
+    char source[HTTP_ID_BYTES_MAX + 16];
+    struct http_text t = http_text_in(source, sizeof source);
+
+    if (level > LAMBDA_FATAL)
+        level = LAMBDA_FATAL;
+    http_format(&t, "%s %s ", level_names[level], in->request_id);
+    write_line((int)level, source, "", message);
+}
+
+/* A line of the runtime's own. */
+static void log_line(int level, const char *what, const char *which,
+                     const char *why)
+{
+    char message[LOG_BYTES_MAX];
+    struct http_text t = http_text_in(message, sizeof message);
+
+    append_text(&t, what);
+    append_text(&t, which);
+    append_text(&t, ": ");
+    append_text(&t, why);
+    write_line(level, "rawstream: ", "", message);
 }
 
 static const char *system_reason(int error)
@@ -404,27 +526,41 @@ static const char *system_reason(int error)
 }
 
 /* Drops the connection, says why, and waits before the next try; ends the
- * process where this was the last. `rc` is an enum http_error, or a status that
- * was not the one hoped for. */
-static void fault(struct runtime *r, const char *what, const char *id, int rc)
+ * process where this was the last. */
+static void fault(struct runtime *r, const char *what, const char *id,
+                  const char *why, int last)
 {
-    char bytes[128];
+    char bytes[160];
     struct http_text t = http_text_in(bytes, sizeof bytes);
-    int last = ++r->faults >= FAULTS_MAX || rc == 500;
+
+    if (++r->faults >= FAULTS_MAX)
+        last = 1;
+    http_format(&t, "%s%s", why, last ? ": giving up" : "");
+    log_line(last ? LAMBDA_FATAL : LAMBDA_ERROR, what, id, bytes);
+    if (last)
+        _exit(1);
+    http_close(&r->connection);
+    pause_ms(BACK_OFF_MS << (r->faults - 1));
+}
+
+/* A fault with an enum http_error, or a status that was not the one hoped
+ * for. */
+static void fault_of(struct runtime *r, const char *what, const char *id,
+                     int rc)
+{
+    char why[128];
+    struct http_text t = http_text_in(why, sizeof why);
 
     if (rc > 0)
         http_format(&t, "status %d", rc);
     else if (rc == HTTP_SYSTEM)
         http_format(&t, "%s, errno %d", system_reason(errno), errno);
-    else
+    else if (rc <= HTTP_TRUNCATED && rc >= HTTP_INTERIM)
         http_format(&t, "%s at byte %zu", http_reason(rc),
                     r->message.taken + r->message.at);
-    http_format(&t, last ? ": giving up" : "");
-    log_line(what, id, bytes);
-    if (last)
-        _exit(1);
-    http_close(&r->connection);
-    pause_ms(BACK_OFF_MS << (r->faults - 1));
+    else
+        http_format(&t, "%s", http_reason(rc));
+    fault(r, what, id, why, rc == 500);
 }
 
 /* Answering */
@@ -469,13 +605,18 @@ static int failed(struct http_stream *s, int rc)
  * 0 when all is sent, or an error. */
 static int conclude(struct http_stream *s, int rc)
 {
+    char bytes[HTTP_ID_BYTES_MAX + 16];
+    struct http_text source = http_text_in(bytes, sizeof bytes);
+
     if (!failed(s, rc))
         return http_end(s);
     if (!is_handlers_own(s->error)) {
         errno = s->system_error;
         return s->error;
     }
-    log_line(*s->id != '\0' ? "" : "init", s->id, s->error_json);
+    http_format(&source, "rawstream: %s: ", *s->id != '\0' ? s->id : "init");
+    write_line(*s->id != '\0' ? LAMBDA_ERROR : LAMBDA_FATAL, bytes,
+               s->error_type, s->error_json);
     return s->begun ? http_end(s) : http_post_error(s);
 }
 
@@ -543,7 +684,16 @@ static void answer(struct runtime *r, int rc, const char *what, const char *id)
 
     rc = read_reply(r, sent);
     if (sent < 0 || rc / 100 != 2)
-        fault(r, what, id, rc);
+        fault_of(r, what, id, rc);
+}
+
+/* Whose invocation the lines of the log are from now on. */
+static void begin_log(const struct invocation *in)
+{
+    struct http_text t = http_text_in(logs.tenant, sizeof logs.tenant);
+
+    logs.id = in->request_id;
+    http_format(&t, "%s", lambda_field(in, "Lambda-Runtime-Aws-Tenant-Id"));
 }
 
 static void invoke(struct runtime *r)
@@ -557,19 +707,23 @@ static void invoke(struct runtime *r)
     struct invocation in = describe(&r->message, id);
 
     if (length == 0 || request_id[length] != '\0') {
-        fault(r, "GET /next: request id missing or malformed", "", 200);
+        fault(r, "GET /next", "", "request id missing or malformed", 0);
         return;
     }
     r->faults = 0;
     memcpy(id, request_id, length + 1);
+    begin_log(&in);
     if (!invocation_id) {
-        log_line("Lambda-Runtime-Invocation-Id of ", id,
+        log_line(LAMBDA_WARN, "Lambda-Runtime-Invocation-Id of ", id,
                  "malformed, not echoed");
         invocation_id = "";
     }
     set_trace_id(&in);
     http_start(&r->stream, &r->connection, id, invocation_id);
     answer(r, handler_invoke(&in, &r->stream), "response to ", id);
+    logs.id = logs.tenant; /* "" */
+    logs.id = "";
+    logs.tenant[0] = '\0';
 }
 
 /* Gives the exit status. */
@@ -583,7 +737,7 @@ static int serve(struct runtime *r, const char *api)
     r->connection.fd = -1;
     http_start(s, &r->connection, "", "");
     if (rc < 0) {
-        log_line("AWS_LAMBDA_RUNTIME_API", "", http_reason(rc));
+        log_line(LAMBDA_FATAL, "AWS_LAMBDA_RUNTIME_API", "", http_reason(rc));
         return 1;
     }
     s->transmit = transmit_nothing;
@@ -599,7 +753,7 @@ static int serve(struct runtime *r, const char *api)
         if (rc == 0)
             rc = r->message.status;
         if (rc != 200)
-            fault(r, "GET /next", "", rc);
+            fault_of(r, "GET /next", "", rc);
         else
             invoke(r);
     }
@@ -640,7 +794,7 @@ static int print_usage(int fd)
 
 _Noreturn static void usage_error(const char *what, const char *wrong)
 {
-    log_line(what, "", wrong);
+    log_line(LAMBDA_FATAL, what, "", wrong);
     (void)print_usage(2);
     _exit(2);
 }
@@ -835,7 +989,8 @@ static int run_by_hand(struct runtime *r, char **argv)
     if (!failed(s, rc) || (s->begun && is_handlers_own(s->error)))
         (void)http_end(s);
     if (s->error == HTTP_SYSTEM)
-        log_line("standard output", "", system_reason(s->system_error));
+        log_line(LAMBDA_ERROR, "standard output", "",
+                 system_reason(s->system_error));
     return tell(s);
 }
 
@@ -864,8 +1019,10 @@ int main(int argc, char **argv)
     on_signal(SIGPIPE, SIG_IGN);
     on_signal(SIGTERM, stop);
     on_signal(SIGINT, stop);
-    if (api)
+    if (api) {
+        read_log_settings();
         return serve(&runtime, api);
+    }
     return run_by_hand(&runtime, argv + (argc > 0));
 }
 

@@ -228,6 +228,23 @@ int http_look(struct http_stream *out);
  * the second counts. What was gathered still leaves if the head has left. */
 int lambda_fail(struct http_stream *out, const char *type, const char *message);
 
+enum lambda_level {
+    LAMBDA_TRACE,
+    LAMBDA_DEBUG,
+    LAMBDA_INFO,
+    LAMBDA_WARN,
+    LAMBDA_ERROR,
+    LAMBDA_FATAL
+};
+
+/* Logs a line, of at most 4 KiB whatever the message: with one system call, so
+ * that lines of several processes do not mix. It says level, request id and
+ * message; where AWS_LAMBDA_LOG_FORMAT is JSON it is an object with timestamp,
+ * level, requestId, tenantId where there is one, and message, and what is below
+ * AWS_LAMBDA_LOG_LEVEL (INFO) is left out. */
+void lambda_log(const struct invocation *in, enum lambda_level level,
+                const char *message);
+
 /* Writes what is wrong with a JSON text that json_pick() refused: "body is not
  * valid JSON at byte 17". `what` is the text's name; `error` and `at` are what
  * json_pick() gave. */

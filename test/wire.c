@@ -74,6 +74,7 @@
  *                            contains TEXT, in which * is any text; no other
  *                            line may be there.
  *                            `= stderr... TEXT`: any number of such lines
+ *     = log TEXT             likewise, and the line begins with TEXT
  *     = exit N               the process ends with this status
  *     = exit N at once       ... and since the last signal it has made no other
  *                            system call. The signal has found it `! asleep`
@@ -379,6 +380,7 @@ static struct {
     } progress;
 
     const char *expected_error[ARGUMENT_MAX]; /* lines on stderr */
+    char from_start[ARGUMENT_MAX];            /* those of `= log` */
     int any_number[ARGUMENT_MAX];             /* of such lines */
     size_t expected_errors;
     const char *skip; /* why a part was not checked */
@@ -1722,6 +1724,11 @@ static void check(char *rest)
             fail("too many lines are expected on stderr\n");
         play.any_number[play.expected_errors] = what[6] == '.';
         play.expected_error[play.expected_errors++] = strdup(rest);
+    } else if (what && !strcmp(what, "log")) {
+        if (play.expected_errors == ARGUMENT_MAX)
+            fail("too many lines are expected on stderr\n");
+        play.from_start[play.expected_errors] = 1;
+        play.expected_error[play.expected_errors++] = strdup(rest);
     } else if (what && !strcmp(what, "exit"))
         check_exit(rest);
     else
@@ -1943,7 +1950,10 @@ static int fits(const char *line, size_t n, int times)
         size_t length = strcspn(part, "*");
 
         snprintf(text, sizeof text, "%.*s", (int)length, part);
-        line = strstr(line, text);
+        if (part == play.expected_error[n] && play.from_start[n])
+            line = strncmp(line, text, strlen(text)) ? NULL : line;
+        else
+            line = strstr(line, text);
         part += length + (part[length] == '*');
     }
     return line != NULL;
@@ -1957,7 +1967,9 @@ static void check_outputs(void)
 
     rewind(play.err);
     while (getline(&line, &room, play.err) >= 0) {
-        if (strncmp(line, "rawstream: ", 11) != 0 || !strchr(line, '\n'))
+        if ((strncmp(line, "rawstream: ", 11) != 0 &&
+             (n == play.expected_errors || !play.from_start[n])) ||
+            !strchr(line, '\n'))
             fail("not a line of ours on stderr\n");
         if (fits(line, n, 1))
             continue;
@@ -1965,6 +1977,8 @@ static void check_outputs(void)
             n++;
         if (!fits(line, n++, 0))
             fail("on stderr: %s", line);
+        if (play.from_start[n - 1])
+            continue; /* it has times inside */
         for (const char *p = line; play.scene->record && *p; p++)
             show_byte(play.scene->record, (unsigned char)*p);
     }

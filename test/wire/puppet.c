@@ -16,6 +16,7 @@
  *     sleep MS            waits, then http_look(); nothing after an error
  *     close N             close(), which fails for -1
  *     context             writes what came with the event, a line a chunk
+ *     log LEVEL TEXT      lambda_log(), with the level's number
  *     fail TYPE TEXT      lambda_fail(), and returns its result
  *     return N            returns N
  *
@@ -75,6 +76,13 @@ static void answer(struct http_stream *out, char *line)
     const char *type = cut(&line, ' ');
 
     (void)http_answer(out, status, type, line);
+}
+
+static void put_log(const struct invocation *in, char *line)
+{
+    int level = number(cut(&line, ' '));
+
+    lambda_log(in, (enum lambda_level)level, line);
 }
 
 static int fail(struct http_stream *out, char *line)
@@ -236,6 +244,8 @@ int handler_invoke(const struct invocation *in, struct http_stream *out)
             (void)close(number(line));
         else if (is(call, "context"))
             put_context(out, in);
+        else if (is(call, "log"))
+            put_log(in, line);
         else if (is(call, "fail"))
             return fail(out, line);
         else if (is(call, "return"))
