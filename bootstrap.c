@@ -417,7 +417,8 @@ static void append_time(struct http_text *t, int64_t ms)
 {
     static const char month_days[] = {31, 28, 31, 30, 31, 30,
                                       31, 31, 30, 31, 30, 31};
-    int64_t days = ms / 86400000, seconds = ms / 1000 % 86400;
+    int64_t since = ms > 0 ? ms : 0, days = since / 86400000;
+    int seconds = (int)(since / 1000 % 86400);
     int year = 1970, month = 0, leap = 0, length = 365;
 
     while (days >= length) {
@@ -431,8 +432,8 @@ static void append_time(struct http_text *t, int64_t ms)
         month++;
     }
     http_format(t, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", year, month + 1,
-                (int)days + 1, (int)(seconds / 3600), (int)(seconds / 60 % 60),
-                (int)(seconds % 60), (int)(ms % 1000));
+                (int)days + 1, seconds / 3600, seconds / 60 % 60, seconds % 60,
+                (int)(since % 1000));
 }
 
 /* Adds a text in UTF-8, cut at a character's end where the line would be too

@@ -48,6 +48,9 @@ $(P)/test/json_test: $(call checked,test/json_test.c test/json_reference.c json.
 $(P)/test/http_test: $(call checked,test/http_test.c http.c)
 	$(call link_with,$(CHECKED) $(LDFLAGS) $(WRAPPED))
 
+$(P)/test/log_test: $(call checked,test/log_test.c http.c json.c)
+	$(call link_with,$(CHECKED) $(LDFLAGS))
+
 $(B)/test/lambda_test: $(call native,$(wildcard test/lambda_test.c test/lambda_test/*.c))
 	$(call link_with,$(LINK_NATIVE))
 
@@ -103,11 +106,12 @@ replay: $(REPLAYS)
 # adds. A compiler and make are enough for both.
 CHECKS = $(PRODUCT) $(P)/jsoncheck $(P)/httpcheck $(B)/test/wire \
     $(addprefix $(A)/test/,puppet.plain hello.plain) $(P)/fault/pacing \
-    $(addprefix $(P)/test/,json_test http_test)
+    $(addprefix $(P)/test/,json_test http_test log_test)
 TESTS = $(CHECKS) $(B)/lambda $(B)/test/lambda_test $(REPLAYS) \
     $(addprefix $(P)/test/,bootstrap.checked puppet.checked hello.checked)
 
 CHECK_SUITES = 'json.c: $(P)/test/json_test' 'http.c: $(P)/test/http_test' \
+    'the log: $(P)/test/log_test' \
     'words at their times, on a simulated clock: $(P)/fault/pacing' \
     'transcripts, $(PRODUCT): $(call WIRE,plain,$(A)) $(if $(HOSTED),--no-limits \
         ,--calls README.md) ./$(PRODUCT) $(SCRIPTS)' \
