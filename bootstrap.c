@@ -10,7 +10,9 @@
  *   Text and errors     JSON strings, the error of an invocation
  *   Logging             a line for each fault
  *   Answering           how an invocation ends
+ *   Signals
  *   In Lambda           the loop
+ *   Workers             several of it, on Lambda Managed Instances
  *   By hand             options, usage
  *   Start               main()
  *   Without a C library entry, system calls, memory
@@ -23,8 +25,12 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
 
 /* Faults in a row after which the process ends: Lambda then starts another. */
 #define FAULTS_MAX 5
@@ -42,6 +48,7 @@
  * fewest pages. */
 struct runtime {
     int faults; /* in a row */
+    int told;   /* in a worker: where its parent hears; else -1 */
     struct http_connection connection;
     struct http_message message;
     struct http_stream stream;
@@ -621,6 +628,33 @@ static int conclude(struct http_stream *s, int rc)
     return s->begun ? http_end(s) : http_post_error(s);
 }
 
+/* Signals */
+
+/* Process 1 of a container has no default action for signals. */
+static void stop(int signal)
+{
+    _exit(128 + signal);
+}
+
+static void on_signal(int signal, void (*action)(int))
+{
+    struct sigaction a;
+
+    memset(&a, 0, sizeof a);
+    a.sa_handler = action;
+    (void)sigaction(signal, &a, NULL);
+}
+
+/* A worker is asked to end: it does not ask for another event. */
+static volatile sig_atomic_t busy, ending;
+
+static void end_when_idle(int signal)
+{
+    if (!busy)
+        _exit(128 + signal);
+    ending = 1;
+}
+
 /* In Lambda */
 
 /* The value of a field that is sent back: "" when there is none, NULL when it
@@ -697,6 +731,17 @@ static void begin_log(const struct invocation *in)
     http_format(&t, "%s", lambda_field(in, "Lambda-Runtime-Aws-Tenant-Id"));
 }
 
+/* A worker tells its parent, in a byte, that it has initialised itself, and of
+ * each event. A pipe that is full has said so already. */
+enum { READY = 'r', EVENT = 'e' };
+
+static void tell_parent(const struct runtime *r, char byte)
+{
+    ssize_t n = r->told >= 0 ? write(r->told, &byte, 1) : 0;
+
+    (void)n;
+}
+
 static void invoke(struct runtime *r)
 {
     const char *request_id = id_field(&r->message,
@@ -712,6 +757,7 @@ static void invoke(struct runtime *r)
         return;
     }
     r->faults = 0;
+    tell_parent(r, EVENT);
     memcpy(id, request_id, length + 1);
     begin_log(&in);
     if (!invocation_id) {
@@ -749,15 +795,193 @@ static int serve(struct runtime *r, const char *api)
         answer(r, rc, "init", "");
         return 1;
     }
+    tell_parent(r, READY);
     for (;;) {
         rc = http_next(&r->connection, &r->message);
         if (rc == 0)
             rc = r->message.status;
-        if (rc != 200)
+        if (rc != 200) {
             fault_of(r, "GET /next", "", rc);
-        else
-            invoke(r);
+            continue;
+        }
+        busy = 1;
+        invoke(r);
+        busy = 0;
+        if (ending)
+            return 0;
     }
+}
+
+/* Workers: on Lambda Managed Instances one environment has up to
+ * AWS_LAMBDA_MAX_CONCURRENCY invocations at once. A worker is a process that
+ * runs the loop above: it has its own memory, handler, and connection. This
+ * process starts them, waits, and runs no handler. */
+
+#define WORKERS_MAX 1600 /* AWS's own limit */
+/* What streams may take to end once the runtime gives up. */
+#define LAST_STREAMS_MS 2000
+
+struct workers {
+    struct runtime *runtime;
+    const char *api;
+    int parent; /* this process's id */
+    int told;   /* where workers tell, and where that is read */
+    int heard;
+    int deaths; /* by signals, in a row, without an event between them */
+    int count;
+    pid_t pids[WORKERS_MAX]; /* 0 where there is none */
+};
+
+/* A pipe that a child's child does not inherit, and that is above the standard
+ * descriptors. 0, or -1. */
+static int open_pipe(struct workers *w)
+{
+    int ends[2];
+
+    if (pipe(ends) < 0)
+        return -1;
+    w->heard = fcntl(ends[0], F_DUPFD_CLOEXEC, 3);
+    w->told = fcntl(ends[1], F_DUPFD_CLOEXEC, 3);
+    (void)close(ends[0]);
+    (void)close(ends[1]);
+    return w->heard < 0 ? -1 : fcntl(w->told, F_SETFL, O_NONBLOCK);
+}
+
+/* The first worker has ended before it could initialise itself: it has said
+ * why, unless it was ended by a signal. */
+static void on_first_end(int signal)
+{
+    int status = 0;
+
+    (void)signal;
+    if (waitpid(-1, &status, WNOHANG) <= 0)
+        return; /* it is only stopped */
+    if (WIFSIGNALED(status))
+        log_line(LAMBDA_FATAL, "worker", "", "ended by a signal in its start");
+    _exit(1);
+}
+
+_Noreturn static void work(const struct workers *w)
+{
+    on_signal(SIGCHLD, SIG_DFL);
+    on_signal(SIGTERM, end_when_idle);
+#ifdef __linux__
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+#endif
+    if (getppid() != w->parent) /* it has ended meanwhile */
+        _exit(1);
+    (void)close(w->heard);
+    w->runtime->told = w->told;
+    _exit(serve(w->runtime, w->api));
+}
+
+/* 0, or -1 where the system refuses it. */
+static int start_worker(struct workers *w, int i)
+{
+    pid_t pid = fork();
+
+    if (pid == 0)
+        work(w);
+    w->pids[i] = pid > 0 ? pid : 0;
+    if (pid < 0)
+        log_line(LAMBDA_WARN, "worker", "",
+                 "no further process: going on with those that there are");
+    return pid < 0 ? -1 : 0;
+}
+
+/* Starts another worker in the place of one that a signal has ended. 0, or -1
+ * where that was the last of too many. */
+static int replace_worker(struct workers *w, int i)
+{
+    char heard[64];
+    ssize_t n;
+
+    while ((n = read(w->heard, heard, sizeof heard)) > 0)
+        if (memchr(heard, EVENT, (size_t)n))
+            w->deaths = 0;
+    if (++w->deaths == FAULTS_MAX) {
+        log_line(LAMBDA_FATAL, "worker", "",
+                 "ended by signals again and again: giving up");
+        return -1;
+    }
+    log_line(LAMBDA_WARN, "worker", "", "ended by a signal: starting another");
+    pause_ms(BACK_OFF_MS << (w->deaths - 1));
+    (void)start_worker(w, i);
+    return 0;
+}
+
+/* Until the runtime gives up: because a worker has, because workers die again
+ * and again, or because there is none left. */
+static void watch_workers(struct workers *w)
+{
+    int i, status;
+    pid_t pid;
+
+    while ((pid = waitpid(-1, &status, 0)) > 0) {
+        for (i = 0; i < w->count && w->pids[i] != pid; i++)
+            continue;
+        if (i == w->count)
+            continue; /* process 1 gets others' children, too */
+        w->pids[i] = 0;
+        if (!WIFSIGNALED(status) || replace_worker(w, i) < 0)
+            return;
+    }
+}
+
+/* Gives the exit status. */
+static int serve_with_workers(struct runtime *r, const char *api, int count)
+{
+    static struct workers workers;
+    struct workers *w = &workers;
+    char byte;
+    pid_t pid;
+    int i;
+
+    w->runtime = r;
+    w->api = api;
+    w->parent = getpid();
+    w->count = count;
+    on_signal(SIGCHLD, on_first_end);
+    if (open_pipe(w) < 0 || start_worker(w, 0) < 0) {
+        log_line(LAMBDA_FATAL, "worker", "", "cannot be started");
+        return 1;
+    }
+    while (read(w->heard, &byte, 1) < 0) /* that it is ready */
+        continue;
+    on_signal(SIGCHLD, SIG_DFL);
+    (void)fcntl(w->heard, F_SETFL, O_NONBLOCK);
+    for (i = 1; i < count && start_worker(w, i) == 0; i++)
+        continue;
+    watch_workers(w);
+    for (i = 0; i < count; i++)
+        if (w->pids[i] > 0)
+            (void)kill(w->pids[i], SIGTERM);
+    for (i = 0; i < LAST_STREAMS_MS; i += 20) {
+        while ((pid = waitpid(-1, NULL, WNOHANG)) > 0)
+            continue;
+        if (pid < 0)
+            break; /* no worker is left */
+        pause_ms(20);
+    }
+    return 1; /* which ends those that are left */
+}
+
+/* Gives the exit status. */
+static int run_in_lambda(struct runtime *r, const char *api)
+{
+    const char *concurrency = getenv("AWS_LAMBDA_MAX_CONCURRENCY"), *end;
+    int64_t count;
+
+    read_log_settings();
+    r->told = -1;
+    if (!concurrency)
+        return serve(r, api);
+    end = http_decimal(concurrency, WORKERS_MAX, &count);
+    if (end && *end == '\0' && count > 0)
+        return serve_with_workers(r, api, (int)count);
+    log_line(LAMBDA_FATAL, "AWS_LAMBDA_MAX_CONCURRENCY", "",
+             "must be a whole number from 1 to 1600");
+    return 1;
 }
 
 /* By hand */
@@ -997,21 +1221,6 @@ static int run_by_hand(struct runtime *r, char **argv)
 
 /* Start */
 
-/* Process 1 of a container has no default action for signals. */
-static void stop(int signal)
-{
-    _exit(128 + signal);
-}
-
-static void on_signal(int signal, void (*action)(int))
-{
-    struct sigaction a;
-
-    memset(&a, 0, sizeof a);
-    a.sa_handler = action;
-    (void)sigaction(signal, &a, NULL);
-}
-
 int main(int argc, char **argv)
 {
     static struct runtime runtime;
@@ -1020,10 +1229,8 @@ int main(int argc, char **argv)
     on_signal(SIGPIPE, SIG_IGN);
     on_signal(SIGTERM, stop);
     on_signal(SIGINT, stop);
-    if (api) {
-        read_log_settings();
-        return serve(&runtime, api);
-    }
+    if (api)
+        return run_in_lambda(&runtime, api);
     return run_by_hand(&runtime, argv + (argc > 0));
 }
 
@@ -1051,6 +1258,9 @@ int *__errno_location(void)
     return &last_error;
 }
 
+#define NUMBER(number)      NUMBER_TEXT(number)
+#define NUMBER_TEXT(number) #number
+
 /* A system call takes its arguments in the registers of a function call (but
  * for the fourth on x86_64), so that each is a number and a jump. */
 #if defined __x86_64__
@@ -1064,7 +1274,11 @@ __asm__(".globl _start\n"
         "    mov %rcx, %r10\n"
         "    syscall\n"
         "    mov %rax, %rdi\n"
-        "    jmp kernel_result\n");
+        "    jmp kernel_result\n"
+        ".globl kernel_return\n"
+        "kernel_return:\n" /* from a signal's handler */
+        "    mov $" NUMBER(__NR_rt_sigreturn) ", %eax\n"
+                                              "    syscall\n");
 #define LOAD_AND_ENTER(number)            \
     "    mov $" NUMBER(number) ", %eax\n" \
                                "    jmp kernel_enter\n"
@@ -1077,16 +1291,17 @@ __asm__(".globl _start\n"
         "    b kernel_start\n"
         "kernel_enter:\n" /* the number in x8, arguments as for a function */
         "    svc 0\n"
-        "    b kernel_result\n");
+        "    b kernel_result\n"
+        ".globl kernel_return\n"
+        "kernel_return:\n" /* from a signal's handler */
+        "    mov x8, #" NUMBER(__NR_rt_sigreturn) "\n"
+                                                  "    svc 0\n");
 #define LOAD_AND_ENTER(number)          \
     "    mov x8, #" NUMBER(number) "\n" \
                                    "    b kernel_enter\n"
 #else
 #error "no system calls for this processor: make HOSTED=1"
 #endif
-#define NUMBER(number)      NUMBER_TEXT(number)
-#define NUMBER_TEXT(number) #number
-
 /* Each has a section of its own, so that one that nobody calls is left out. */
 #define SYSTEM_CALL(name, number)                               \
     __asm__(".pushsection .text." #name ", \"ax\", %progbits\n" \
@@ -1107,6 +1322,15 @@ SYSTEM_CALL(socket, __NR_socket);
 SYSTEM_CALL(write, __NR_write);
 SYSTEM_CALL(writev, __NR_writev);
 SYSTEM_CALL(kernel_sigaction, __NR_rt_sigaction);
+
+/* For workers. */
+SYSTEM_CALL(getpid, __NR_getpid);
+SYSTEM_CALL(getppid, __NR_getppid);
+SYSTEM_CALL(kill, __NR_kill);
+SYSTEM_CALL(kernel_clone, __NR_clone);
+SYSTEM_CALL(kernel_pipe2, __NR_pipe2);
+SYSTEM_CALL(kernel_wait4, __NR_wait4);
+SYSTEM_CALL(prctl, __NR_prctl);
 
 /* For handlers. */
 SYSTEM_CALL(fstat, __NR_fstat);
@@ -1170,6 +1394,7 @@ __attribute__((used)) void kernel_start(long *stack)
     _exit(main((int)*stack, argv));
 }
 
+__attribute__((visibility("hidden"))) void kernel_return(void);
 int kernel_sigaction(int signal, const void *action, void *old, size_t size);
 
 #ifdef __NR_poll /* arm64 has none */
@@ -1187,7 +1412,25 @@ int poll(struct pollfd *fds, nfds_t count, int timeout_ms)
 }
 #endif
 
-/* For actions that never return: the kernel's way back is not provided. */
+long kernel_clone(unsigned long flags, void *stack, void *a, void *b, void *c);
+int kernel_pipe2(int *ends, int flags);
+int kernel_wait4(int pid, int *status, int options, void *usage);
+
+pid_t fork(void)
+{
+    return (pid_t)kernel_clone(SIGCHLD, NULL, NULL, NULL, NULL);
+}
+
+int pipe(int ends[2])
+{
+    return kernel_pipe2(ends, 0);
+}
+
+pid_t waitpid(pid_t pid, int *status, int options)
+{
+    return kernel_wait4(pid, status, options, NULL);
+}
+
 int sigaction(int signal, const struct sigaction *action, struct sigaction *old)
 {
     struct {
@@ -1195,7 +1438,7 @@ int sigaction(int signal, const struct sigaction *action, struct sigaction *old)
         unsigned long flags;
         void (*restorer)(void);
         uint64_t mask;
-    } a = {action->sa_handler, 0x04000000 /* SA_RESTORER */, NULL, 0};
+    } a = {action->sa_handler, 0x04000000 /* SA_RESTORER */, kernel_return, 0};
 
     return kernel_sigaction(signal, &a, old, sizeof a.mask);
 }
