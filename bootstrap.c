@@ -48,7 +48,7 @@
  * fewest pages. */
 struct runtime {
     int faults; /* in a row */
-    int told;   /* in a worker: where its parent hears; else -1 */
+    int told;   /* in a worker: where its parent hears; else 0 */
     struct http_connection connection;
     struct http_message message;
     struct http_stream stream;
@@ -394,7 +394,7 @@ static struct {
     int least; /* level, where it is JSON */
     const char *id;
     char tenant[TENANT_BYTES_MAX + 1];
-} logs;
+} logs = {0}; /* which puts it into .data: one page fewer */
 
 static const char level_names[][6] = {"TRACE", "DEBUG", "INFO",
                                       "WARN",  "ERROR", "FATAL"};
@@ -646,7 +646,7 @@ static void on_signal(int signal, void (*action)(int))
 }
 
 /* A worker is asked to end: it does not ask for another event. */
-static volatile sig_atomic_t busy, ending;
+static volatile sig_atomic_t busy = 0, ending = 0;
 
 static void end_when_idle(int signal)
 {
@@ -737,7 +737,7 @@ enum { READY = 'r', EVENT = 'e' };
 
 static void tell_parent(const struct runtime *r, char byte)
 {
-    ssize_t n = r->told >= 0 ? write(r->told, &byte, 1) : 0;
+    ssize_t n = r->told > 0 ? write(r->told, &byte, 1) : 0;
 
     (void)n;
 }
@@ -973,7 +973,6 @@ static int run_in_lambda(struct runtime *r, const char *api)
     int64_t count;
 
     read_log_settings();
-    r->told = -1;
     if (!concurrency)
         return serve(r, api);
     end = http_decimal(concurrency, WORKERS_MAX, &count);

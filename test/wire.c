@@ -100,9 +100,10 @@
  * bytes received, escaped, with ports and times as their wildcards, and then
  * what stderr has for each `= stderr`. Two builds are to give the same lines.
  * --calls runs all cases inside a seccomp filter that kills bootstrap at any
- * system call but those, 16 at most, that stand in FILE, in fenced blocks with
- * the info string "calls". After the last case, one more: the cases together
- * have made each of them (seen with ptrace, and skipped without).
+ * system call but those that stand in FILE, in fenced blocks with the info
+ * string "calls" and, for cases that set AWS_LAMBDA_MAX_CONCURRENCY, with
+ * "worker-calls": 32 at most. After the last case, one more: the cases together
+ * have made each of the first (seen with ptrace, and skipped without).
  */
 #define _DEFAULT_SOURCE
 #include <arpa/inet.h>
@@ -147,7 +148,7 @@
 #define DEPTH_MAX     8
 #define PARAMETER_MAX 8
 #define ARGUMENT_MAX  64
-#define CALLS_MAX     16   /* system calls that --calls allows */
+#define CALLS_MAX     32   /* system calls that --calls allows */
 #define NUMBER_MAX    1024 /* above all numbers of system calls */
 #define TRACED_MAX    1000 /* calls of a process, for --calls: they are slow */
 
@@ -723,6 +724,10 @@ static const struct {
     CALL("option", getsockopt), CALL("option", setsockopt),
     CALL("option", fcntl),      CALL("signal", rt_sigaction),
     CALL("end", exit_group),    CALL("file", openat),
+    CALL("worker", clone),      CALL("worker", getpid),
+    CALL("worker", getppid),    CALL("worker", kill),
+    CALL("worker", pipe2),      CALL("worker", prctl),
+    CALL("worker", wait4),      CALL("worker", rt_sigreturn),
 #ifdef SYS_poll
     CALL("poll", poll),
 #else
@@ -733,7 +738,7 @@ static const struct {
 /* What --calls lists, and what was made, in memory that all processes share. */
 static struct {
     const struct script *list;
-    size_t n;
+    size_t n, n_all;        /* without those of workers, and with them */
     size_t call[CALLS_MAX]; /* places in `calls` */
     volatile struct {
         unsigned char by_number[NUMBER_MAX];
@@ -884,15 +889,14 @@ static int change_root(void)
     return mount(NULL, "/", NULL, flags, NULL);
 }
 
-static void read_calls(void)
+static void read_list(const char *kind)
 {
-    const struct script *s = read_lines(option.calls, "calls");
+    const struct script *s = read_lines(option.calls, kind);
 
-    allowed.list = s;
     for (size_t at = 0; at < s->lines; at++) {
         char *rest = s->line[at];
 
-        for (const char *name; (name = word(&rest)); allowed.n++) {
+        for (const char *name; (name = word(&rest)); allowed.n_all++) {
             size_t i = 0;
 
             while (i < sizeof calls / sizeof *calls &&
@@ -900,11 +904,18 @@ static void read_calls(void)
                 i++;
             if (i == sizeof calls / sizeof *calls)
                 bad_script(s, at, "a system call of no known name");
-            if (allowed.n == CALLS_MAX)
+            if (allowed.n_all == CALLS_MAX)
                 bad_script(s, at, "too many system calls");
-            allowed.call[allowed.n] = i;
+            allowed.call[allowed.n_all] = i;
         }
     }
+}
+
+static void read_calls(void)
+{
+    read_list("calls");
+    allowed.n = allowed.n_all;
+    read_list("worker-calls");
     allowed.made = mmap(NULL, sizeof *allowed.made, PROT_READ | PROT_WRITE,
                         MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (allowed.made == MAP_FAILED) {
@@ -927,6 +938,14 @@ static void on_call(struct sock_fprog *program, long number, unsigned action)
         BPF_RET | BPF_K, action);
 }
 
+static int has_workers(void)
+{
+    for (size_t i = 0; i < setup.environments; i++)
+        if (strstr(setup.environment[i], "AWS_LAMBDA_MAX_CONCURRENCY="))
+            return 1;
+    return 0;
+}
+
 /* From here on, any system call but those of the list kills the process, and
  * but those that the kernel makes to start it and to go on after SIGCONT. */
 static int confine(void)
@@ -944,7 +963,7 @@ static int confine(void)
         on_call(&program, SYS_connect, SECCOMP_RET_ERRNO | EINTR);
     for (size_t i = 0; i < OWN; i++)
         on_call(&program, own[i], SECCOMP_RET_ALLOW);
-    for (size_t i = 0; i < allowed.n; i++)
+    for (size_t i = 0; i < (has_workers() ? allowed.n_all : allowed.n); i++)
         on_call(&program, calls[allowed.call[i]].number, SECCOMP_RET_ALLOW);
     f[program.len++] = (struct sock_filter)BPF_STMT(
         BPF_RET | BPF_K,
@@ -957,6 +976,7 @@ static int confine(void)
 /* The last case of --calls: what is listed, and what all cases made. */
 static enum verdict compare_calls(void)
 {
+    enum { ALWAYS = 1, WORKERS };
     unsigned char listed[NUMBER_MAX] = {0};
     volatile unsigned char *made = allowed.made->by_number;
     enum verdict verdict = PASSED;
@@ -968,12 +988,13 @@ static enum verdict compare_calls(void)
         return SKIPPED;
     }
     made[SYS_restart_syscall] = 0; /* the kernel's, after SIGCONT */
-    for (size_t i = 0; i < allowed.n; i++)
-        listed[calls[allowed.call[i]].number] = 1;
+    for (size_t i = 0; i < allowed.n_all; i++)
+        listed[calls[allowed.call[i]].number] = i < allowed.n ? ALWAYS
+                                                              : WORKERS;
     for (size_t number = 0; number < NUMBER_MAX; number++) {
         const char *name = "?";
 
-        if (listed[number] == made[number])
+        if (listed[number] == WORKERS || (listed[number] > 0) == made[number])
             continue;
         for (size_t i = 0; i < sizeof calls / sizeof *calls; i++)
             if (calls[i].number == (long)number)

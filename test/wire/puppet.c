@@ -17,6 +17,7 @@
  *     close N             close(), which fails for -1
  *     context             writes what came with the event, a line a chunk
  *     log LEVEL TEXT      lambda_log(), with the level's number
+ *     crash               dies by a signal
  *     fail TYPE TEXT      lambda_fail(), and returns its result
  *     return N            returns N
  *
@@ -27,7 +28,8 @@
  * fails where the environment has PUPPET_INIT, with its value for a message;
  * it returns what PUPPET_INIT_RETURNS says, or what lambda_fail() gave. With
  * PUPPET_INIT_GATHERS it adds to the text of a response that is not there yet,
- * with PUPPET_INIT_WRITES it writes to that.
+ * with PUPPET_INIT_WRITES it writes to that, and with PUPPET_INIT_CRASHES it
+ * dies by a signal.
  */
 #include "http.h"
 
@@ -200,6 +202,8 @@ int handler_init(struct http_stream *out, const struct json_token *options)
     rc = message ? lambda_fail(out, "Runtime.PuppetInit", message) : 0;
     if (getenv("PUPPET_INIT_GATHERS"))
         http_append(&out->text, "lost", 4);
+    if (getenv("PUPPET_INIT_CRASHES"))
+        __builtin_trap();
     if (getenv("PUPPET_INIT_WRITES"))
         (void)http_write(out, "x", 1);
 
@@ -246,6 +250,8 @@ int handler_invoke(const struct invocation *in, struct http_stream *out)
             put_context(out, in);
         else if (is(call, "log"))
             put_log(in, line);
+        else if (is(call, "crash"))
+            __builtin_trap();
         else if (is(call, "fail"))
             return fail(out, line);
         else if (is(call, "return"))

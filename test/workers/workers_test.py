@@ -1,0 +1,450 @@
+"""AWS_LAMBDA_MAX_CONCURRENCY: many streams in one environment, and what befalls
+their workers. Ends with a line `N passed, N failed`.
+
+    workers_test.py [--table] BOOTSTRAP PUPPET LAMBDA
+
+BOOTSTRAP is the word streamer, PUPPET the handler of test/wire/puppet.c, LAMBDA
+the local Lambda. --table measures throughput and memory for 1, 8, 64 and 512
+workers instead.
+
+A wait has no limit but lack of progress: 60 s in which nothing was received.
+"""
+import http.client
+import json
+import os
+import re
+import resource
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+STALLED_S = 60
+WORDS = 200
+SENTENCE = ' '.join(f'word{i}' for i in range(WORDS))
+counts = {'passed': 0, 'failed': 0, 'skipped': 0}
+
+
+def check(name, good, detail=''):
+    counts['passed' if good else 'failed'] += 1
+    if not good:
+        print(f"FAIL {name}: {detail}", flush=True)
+
+
+def wait_for(what):
+    """Waits until what() is true; a minute without it is a hang."""
+    limit = time.monotonic() + STALLED_S
+    while not what():
+        if time.monotonic() > limit:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def children(pid):
+    found = []
+    for name in os.listdir('/proc'):
+        if name.isdigit():
+            try:
+                with open(f'/proc/{name}/stat') as file:
+                    fields = file.read().rpartition(')')[2].split()
+            except OSError:
+                continue
+            if int(fields[1]) == pid:
+                found.append((int(name), fields[0]))
+    return found
+
+
+def alive(pid):
+    try:
+        with open(f'/proc/{pid}/stat') as file:
+            return file.read().rpartition(')')[2].split()[0] != 'Z'
+    except OSError:
+        return False
+
+
+def workers_of(pid):
+    return [child for child, state in children(pid) if state != 'Z']
+
+
+class Environment:
+    """A local Lambda with one sandbox of N invocations at once."""
+
+    def __init__(self, bootstrap, concurrency, *options):
+        self.log = tempfile.TemporaryFile()
+        self.process = subprocess.Popen(
+            [LAMBDA, '--port', '0', '--runtime-api', '127.0.0.1:0',
+             '--timeout', '0', '--max-concurrency', str(concurrency),
+             *options, '--', bootstrap], stdout=self.log, stderr=self.log)
+        wait_for(lambda: 'listening on' in self.read())
+        self.port = int(re.search(r'listening on http://[^:]*:(\d+)',
+                                  self.read())[1])
+
+    def read(self):
+        self.log.seek(0)
+        return self.log.read().decode()
+
+    def parent(self):
+        """The runtime's first process: the local Lambda may have others."""
+        return next(iter(workers_of(self.process.pid)), 0)
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait()
+        return self.read()
+
+
+class Stream(threading.Thread):
+    """A request, and what came of it: lines, their times, how it ended."""
+
+    def __init__(self, port, event):
+        super().__init__(daemon=True)
+        self.port, self.event = port, event
+        self.lines, self.times, self.status = [], [], None
+        self.start()
+
+    def run(self):
+        try:
+            connection = http.client.HTTPConnection('127.0.0.1', self.port,
+                                                    timeout=STALLED_S)
+            connection.request('POST', '/', self.event)
+            response = connection.getresponse()
+            self.status = response.status
+            for line in response:
+                self.lines.append(line)
+                self.times.append(time.monotonic())
+        except (OSError, http.client.HTTPException):
+            pass
+
+    def whole(self, delay=0.0):
+        """Byte-exact but for ids and times, and no word before its time."""
+        if len(self.lines) != WORDS + 2:
+            return False
+        parsed = [json.loads(line) for line in self.lines]
+        for n, word in enumerate(parsed[1:-1]):
+            word.pop('timestamp')
+            if word != {'type': 'word', 'data': f'word{n}', 'sequence': n + 1,
+                        'total': WORDS}:
+                return False
+        return all(self.times[n + 1] - self.times[0] > n * delay - 0.3
+                   for n in range(WORDS))
+
+
+def event(delay):
+    return json.dumps({'delay': delay, 'sentence': SENTENCE})
+
+
+def start_streams(environment, count, delay):
+    streams = [Stream(environment.port, event(delay)) for _ in range(count)]
+    wait_for(lambda: all(len(s.lines) > 3 for s in streams))
+    return streams
+
+
+def test_streams():
+    delay, n = 0.02, 64
+    environment = Environment(BOOTSTRAP, n)
+    streams = start_streams(environment, n, delay)
+    parent = environment.parent()
+    check('64 workers', len(workers_of(parent)) == n, len(workers_of(parent)))
+    for stream in streams:
+        stream.join()
+    check('64 streams of 200 words', all(s.whole(delay) for s in streams))
+
+    streams = start_streams(environment, n, delay)
+    killed = workers_of(parent)[10]
+    os.kill(killed, signal.SIGKILL)
+    for stream in streams:
+        stream.join()
+    check('a worker is killed: 63 complete',
+          sum(s.whole(delay) for s in streams) == n - 1,
+          sum(s.whole(delay) for s in streams))
+    check('it is replaced', wait_for(lambda: len(workers_of(parent)) == n))
+    check('no zombie', all(state != 'Z' for _, state in children(parent)))
+
+    streams = start_streams(environment, n, delay)
+    stopped = workers_of(parent)[20]
+    os.kill(stopped, signal.SIGSTOP)
+    time.sleep(2)
+    os.kill(stopped, signal.SIGCONT)
+    for stream in streams:
+        stream.join()
+    check('a worker is stopped for 2 s: all complete',
+          all(s.whole(delay) for s in streams))
+    check('one environment all the time', environment.parent() == parent)
+    log = environment.stop()
+    check('one line about it',
+          log.count('ended by a signal: starting another') == 1, log[-500:])
+
+
+class Api:
+    """The Runtime API, as far as these tests need it: each request for an event
+    is put into `asking`, and answered by whoever takes it from there."""
+
+    def __init__(self):
+        self.server = socket.create_server(('127.0.0.1', 0), backlog=4096)
+        self.port = self.server.getsockname()[1]
+        self.asking, self.errors, self.bodies = [], [], {}
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                connection = self.server.accept()[0]
+            except OSError:
+                return
+            threading.Thread(target=self.read, args=(connection,),
+                             daemon=True).start()
+
+    def read(self, connection):
+        data = b''
+        try:
+            while True:
+                part = connection.recv(65536)
+                if not part:
+                    return
+                data += part
+                head, end, rest = data.partition(b'\r\n\r\n')
+                if not end:
+                    continue
+                if head.startswith(b'GET'):
+                    self.asking.append(connection)
+                    data = rest
+                elif b'/error' in head.split(b'\r\n')[0]:
+                    self.errors.append(head.split(b' ')[1].decode())
+                    connection.sendall(b'HTTP/1.1 202 A\r\nContent-Length: 0'
+                                       b'\r\n\r\n')
+                    data = b''
+                elif data.endswith(b'0\r\n\r\n'):
+                    self.bodies[head.split(b'/')[4].decode()] = rest
+                    connection.sendall(b'HTTP/1.1 202 A\r\nContent-Length: 0'
+                                       b'\r\n\r\n')
+                    data = b''
+        except OSError:
+            return
+
+    def give(self, name, body):
+        self.asking.pop(0).sendall(
+            f'HTTP/1.1 200 O\r\nLambda-Runtime-Aws-Request-Id: {name}\r\n'
+            f'Content-Length: {len(body)}\r\n\r\n{body}'.encode())
+
+
+class Runtime:
+    """A bootstrap before that."""
+
+    def __init__(self, program, concurrency, api=None, **options):
+        extra = options.pop('env', {})
+        self.log = tempfile.TemporaryFile()
+        self.process = subprocess.Popen(
+            options.pop('before', []) + [program],
+            env={'AWS_LAMBDA_RUNTIME_API': f'127.0.0.1:{api.port if api else 9}',
+                 'AWS_LAMBDA_MAX_CONCURRENCY': concurrency, **extra},
+            stderr=self.log, **options)
+
+    def ended(self):
+        if not wait_for(lambda: self.process.poll() is not None):
+            self.process.kill()
+            return 'hangs', ''
+        self.log.seek(0)
+        return self.process.returncode, self.log.read().decode()
+
+
+def test_values():
+    for value in ('', '0', '1601', 'x', '8x', '-1', ' 8', '1.5',
+                  '99999999999999999999'):
+        status, log = Runtime(BOOTSTRAP, value).ended()
+        check(f"the value '{value}'", status == 1 and log ==
+              'rawstream: AWS_LAMBDA_MAX_CONCURRENCY: must be a whole number '
+              'from 1 to 1600\n', (status, log))
+    status, log = Runtime(BOOTSTRAP, '8', env={
+        'AWS_LAMBDA_RUNTIME_API': 'nowhere'}).ended()
+    check('a wrong address is told once', status == 1 and log.count('\n') == 1,
+          (status, log))
+
+
+def test_start():
+    api = Api()
+    status, log = Runtime(PUPPET, '8', api, env={'PUPPET_INIT': 'no'}).ended()
+    check('initialisation fails: one report', status == 1 and log.count('\n')
+          == 1 and api.errors == ['/2018-06-01/runtime/init/error'],
+          (status, log, api.errors))
+    status, log = Runtime(PUPPET, '8', api,
+                          env={'PUPPET_INIT_CRASHES': '1'}).ended()
+    check('initialisation crashes: one line', (status, log) == (
+        1, 'rawstream: worker: ended by a signal in its start\n'), (status, log))
+    check('nobody has asked', not api.asking)
+
+
+def test_end():
+    for name, number, status in (('SIGTERM', signal.SIGTERM, 143),
+                                 ('SIGINT', signal.SIGINT, 130),
+                                 ('SIGKILL', signal.SIGKILL, -9)):
+        api = Api()
+        runtime = Runtime(PUPPET, '8', api)
+        wait_for(lambda: len(api.asking) == 8)
+        api.give('long', 'write a\nsleep 900000\n')
+        workers = workers_of(runtime.process.pid)
+        check(f'{name}: 8 workers', len(workers) == 8, workers)
+        runtime.process.send_signal(number)
+        got, log = runtime.ended()
+        check(f'{name} ends it', got == status and log == '', (got, log))
+        check(f'{name}: the workers, too',
+              wait_for(lambda: not any(alive(pid) for pid in workers)))
+
+
+def test_giving_up():
+    api = Api()
+    runtime = Runtime(PUPPET, '8', api)
+    wait_for(lambda: len(api.asking) == 8)
+    api.give('short', 'write a\nsleep 700\nwrite b\n')
+    api.give('long', 'write a\nsleep 900000\nwrite b\n')
+    wait_for(lambda: len(api.asking) == 6)
+    time.sleep(0.2)
+    asked = len(api.asking)
+    api.asking.pop(0).sendall(b'HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n')
+    status, log = runtime.ended()
+    check('status 500 for one: it gives up', status == 1 and log ==
+          'rawstream: GET /next: status 500: giving up\n', (status, log))
+    check('a stream that is short has its end', 'short' in api.bodies)
+    check('one that is not has none', 'long' not in api.bodies)
+    check('no further event is asked for', len(api.asking) == asked - 1)
+
+    api = Api()
+    runtime = Runtime(PUPPET, '2', api, env={'AWS_LAMBDA_LOG_FORMAT': 'JSON'})
+    killed = set()
+    while wait_for(lambda: runtime.process.poll() is not None or
+                   set(workers_of(runtime.process.pid)) - killed):
+        if runtime.process.poll() is not None:
+            break
+        for pid in set(workers_of(runtime.process.pid)) - killed:
+            if api.asking:
+                killed.add(pid)
+                os.kill(pid, signal.SIGKILL)
+    status, log = runtime.ended()
+    levels = [json.loads(line)['level'] for line in log.splitlines()]
+    check('five deaths in a row without an event: the end', status == 1 and
+          levels == ['WARN'] * 4 + ['FATAL'] and 'giving up' in log,
+          (status, log))
+
+
+def test_crash():
+    api = Api()
+    runtime = Runtime(PUPPET, '8', api)
+    wait_for(lambda: len(api.asking) == 8)
+    for n in range(7):
+        api.give(f'n{n}', 'write a\nsleep 300\nwrite b\n')
+    api.give('crashed', 'write a\ncrash\n')
+    check('a crash in a handler: another worker asks',
+          wait_for(lambda: len(api.asking) == 8))
+    check('its own invocation has no end', 'crashed' not in api.bodies)
+    check('the others have', all(
+        api.bodies.get(f'n{n}') == b'1\r\na\r\n1\r\nb\r\n0\r\n\r\n'
+        for n in range(7)), api.bodies)
+    for n in range(12):
+        wait_for(lambda: len(api.asking) == 8)
+        api.give('crashed', 'crash\n')
+    wait_for(lambda: len(api.asking) == 8)
+    api.give('after', 'write a\n')
+    check('crashes with events between them do not end it',
+          wait_for(lambda: 'after' in api.bodies))
+    runtime.process.terminate()
+    status, log = runtime.ended()
+    check('a line for each', status == 143 and
+          log.count('starting another') == log.count('\n') == 13, log)
+
+
+def test_refused():
+    """The system has no further process for us."""
+    if os.getuid() != 0:
+        counts['skipped'] += 1
+        print('skipped: refused processes: wants another user of its own')
+        return
+    folder = tempfile.mkdtemp()
+    os.chmod(folder, 0o755)
+    program = shutil.copy(PUPPET, folder)
+    for limit, status in ((4, None), (1, 1)):
+        api = Api()
+        runtime = Runtime(program, '8', api, user=54321, cwd='/',
+                          preexec_fn=lambda limit=limit: resource.setrlimit(
+                              resource.RLIMIT_NPROC, (limit, limit)))
+        if status is None:
+            wait_for(lambda: len(api.asking) == 3)
+            api.give('one', 'write a\n')
+            check('three of eight: they serve',
+                  wait_for(lambda: 'one' in api.bodies))
+            runtime.process.terminate()
+        got, log = runtime.ended()
+        check(f'at most {limit} processes', 'no further process' in log and
+              log.count('no further') == 1 and got == (status or 143),
+              (got, log))
+    shutil.rmtree(folder)
+
+
+def test_process_1():
+    if subprocess.run(['unshare', '--pid', '--fork', 'true'],
+                      stderr=subprocess.DEVNULL).returncode != 0:
+        counts['skipped'] += 1
+        print('skipped: process 1: no PID namespace here')
+        return
+    api = Api()
+    runtime = Runtime(PUPPET, '8', api,
+                      before=['unshare', '--pid', '--fork', '--kill-child'])
+    check('as process 1: eight ask', wait_for(lambda: len(api.asking) == 8))
+    api.give('one', 'write a\n')
+    check('and answer', wait_for(lambda: 'one' in api.bodies))
+    first = workers_of(runtime.process.pid)[0]
+    workers = workers_of(first)
+    os.kill(first, signal.SIGTERM)
+    runtime.ended()
+    check('SIGTERM ends all',
+          wait_for(lambda: not any(alive(pid) for pid in workers)))
+
+
+def resident(pid):
+    with open(f'/proc/{pid}/smaps_rollup') as file:
+        return next(int(line.split()[1]) for line in file
+                    if line.startswith('Pss:'))
+
+
+def table():
+    """Invocations a second of one word each, by wrk through the local Lambda,
+    and proportional set sizes."""
+    print('| workers | invocations a second | parent, KiB | a worker, KiB |\n'
+          '| ---: | ---: | ---: | ---: |', flush=True)
+    for n in (1, 8, 64, 512):
+        environment = Environment(BOOTSTRAP, n)
+        url = f'http://127.0.0.1:{environment.port}/?sentence=w&delay=0'
+        done = subprocess.run(['wrk', '-t', '1', '-c', str(n), '-d', '5', url],
+                              capture_output=True, text=True).stdout
+        rate = re.search(r'Requests/sec: *([0-9.]+)', done)
+        check(f'{n}: all answered', 'Non-2xx' not in done and
+              'Socket errors' not in done, done)
+        parent = environment.parent()
+        workers = workers_of(parent)
+        check(f'{n}: as many workers', len(workers) == n, len(workers))
+        sizes = [resident(pid) for pid in workers]
+        print(f'| {n} | {float(rate[1]):,.0f} | {resident(parent)} | '
+              f'{max(sizes)} |', flush=True)
+        check(f'{n}: the parent has 16 KiB at most',
+              n == 1 or resident(parent) <= 16, resident(parent))
+        check(f'{n}: a worker has 64 KiB at most', max(sizes) <= 64, max(sizes))
+        environment.stop()
+
+
+def main():
+    if '--table' in sys.argv:
+        table()
+    else:
+        for test in (test_values, test_start, test_end, test_giving_up,
+                     test_refused, test_process_1, test_crash, test_streams):
+            test()
+    skipped = f", {counts['skipped']} skipped" if counts['skipped'] else ''
+    print(f"{counts['passed']} passed, {counts['failed']} failed{skipped}")
+    return counts['failed'] > 0
+
+
+BOOTSTRAP, PUPPET, LAMBDA = (os.path.abspath(path) for path in sys.argv[-3:])
+sys.exit(main())
