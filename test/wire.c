@@ -2,7 +2,8 @@
  * wire.c - plays a scripted Runtime API against the real bootstrap
  *
  *     wire [-v] [-x] [-j N] [--bin NAME=PATH]... [--under 'PREFIX...']
- *          [--no-limits] [--calls FILE] [--record FILE] BOOTSTRAP SCRIPT...
+ *          [--worker] [--no-limits] [--calls FILE] [--record FILE]
+ *          BOOTSTRAP SCRIPT...
  *
  * A script is a transcript that runs. The peer (this program) executes it from
  * top to bottom, and the runtime must send exactly the bytes that it shows, in
@@ -96,6 +97,7 @@
  * -v names each case, and -x begins no other after a failure.
  * --under runs bootstrap under a prefix command (an emulator) and skips budgets
  * and limits; --no-limits skips limits alone (a sanitizer needs more memory).
+ * --worker has a worker answer, and skips what looks into the process, too.
  * --record writes a line a case: where it stands, its name, a tab, and all the
  * bytes received, escaped, with ports and times as their wildcards, and then
  * what stderr has for each `= stderr`. Two builds are to give the same lines.
@@ -185,6 +187,7 @@ static struct {
     const char *bin[ARGUMENT_MAX]; /* NAME=PATH */
     size_t bins;
     char *under;
+    int worker;
     int no_limits;
     int verbose;
     int first_failure; /* is enough */
@@ -407,6 +410,7 @@ static struct {
     int empty_root, read_only_root;
     int interrupted; /* connect() is */
     int counted;
+    int looks_inside;
     const char *hold; /* system calls */
     long hold_n;
 } setup;
@@ -702,6 +706,15 @@ static int matches(unsigned symbol, unsigned char byte)
  * Counting system calls
  */
 
+/* Whether the case sets a number of workers itself. */
+static int has_workers(void)
+{
+    for (size_t i = 0; i < setup.environments; i++)
+        if (strstr(setup.environment[i], "AWS_LAMBDA_MAX_CONCURRENCY="))
+            return 1;
+    return 0;
+}
+
 #ifdef __linux__
 /* Budgets are for families, so that they hold for any C library and none. */
 static const struct {
@@ -936,14 +949,6 @@ static void on_call(struct sock_fprog *program, long number, unsigned action)
         BPF_JMP | BPF_JEQ | BPF_K, (unsigned)number, 0, 1);
     program->filter[program->len++] = (struct sock_filter)BPF_STMT(
         BPF_RET | BPF_K, action);
-}
-
-static int has_workers(void)
-{
-    for (size_t i = 0; i < setup.environments; i++)
-        if (strstr(setup.environment[i], "AWS_LAMBDA_MAX_CONCURRENCY="))
-            return 1;
-    return 0;
 }
 
 /* From here on, any system call but those of the list kills the process, and
@@ -1204,7 +1209,8 @@ static void release(int go, int told)
     char why[256];
     ssize_t n;
 
-    if ((setup.counted || option.calls) && (option.under || !trace())) {
+    if ((setup.counted || option.calls) &&
+        (option.under || option.worker || !trace())) {
         if (setup.hold)
             skip("the runtime could not be held here");
         if (setup.counted)
@@ -1229,8 +1235,10 @@ static void start(void)
     int go[2], tell[2];
 
     if ((setup.limits || setup.empty_root || setup.interrupted) &&
-        (option.no_limits || option.under))
+        (option.no_limits || option.under || option.worker))
         skip("this is for the bare binary");
+    if (option.worker && (setup.looks_inside || has_workers()))
+        skip("this is for a process without workers");
     play.out = output_file();
     play.err = output_file();
     if (!setup.refuse)
@@ -2019,6 +2027,13 @@ static int is_counted(const char *line)
            (!strncmp(line, "= exit", 6) && strstr(line, " at once"));
 }
 
+/* Whether it needs the process that runs invocations, and not its parent. */
+static int looks_inside(const char *line)
+{
+    return strstr(line, "= sockets") || strstr(line, "! signal STOP") ||
+           strstr(line, "! storm");
+}
+
 static _Noreturn void play_round(const struct scene *scene, size_t round)
 {
     struct pattern pending = {0};
@@ -2028,8 +2043,10 @@ static _Noreturn void play_round(const struct scene *scene, size_t round)
     play.round = round;
     play.pending = &pending;
     setup.path = option.bootstrap;
-    for (size_t i = scene->first; i < scene->last; i++)
+    for (size_t i = scene->first; i < scene->last; i++) {
         setup.counted |= is_counted(scene->script->line[i]);
+        setup.looks_inside |= looks_inside(scene->script->line[i]);
+    }
     (void)bound_socket();
     play_lines(scene->script, scene->first, scene->last, NULL);
     flush();
@@ -2189,10 +2206,11 @@ static int play_all(void)
 
 static _Noreturn void usage(void)
 {
-    fputs("usage: wire [-v] [-x] [-j N] [--bin NAME=PATH]... [--under PREFIX]\n"
-          "            [--no-limits] [--calls FILE] [--record FILE]\n"
-          "            BOOTSTRAP SCRIPT...\n",
-          stderr);
+    fputs(
+        "usage: wire [-v] [-x] [-j N] [--bin NAME=PATH]... [--under PREFIX]\n"
+        "            [--worker] [--no-limits] [--calls FILE] [--record FILE]\n"
+        "            BOOTSTRAP SCRIPT...\n",
+        stderr);
     exit(BROKEN);
 }
 
@@ -2225,6 +2243,9 @@ static int read_options(int argc, char **argv)
             option.first_failure = 1;
         else if (!strcmp(name, "--no-limits"))
             option.no_limits = 1;
+        else if (!strcmp(name, "--worker") &&
+                 !putenv("AWS_LAMBDA_MAX_CONCURRENCY=1"))
+            option.worker = 1;
         else if (value && read_value(name, value))
             i++;
         else
