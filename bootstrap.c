@@ -866,7 +866,10 @@ _Noreturn static void work(const struct workers *w)
     on_signal(SIGCHLD, SIG_DFL);
     on_signal(SIGTERM, end_when_idle);
 #ifdef __linux__
-    (void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0) {
+        log_line(LAMBDA_FATAL, "worker", "", "would outlive its parent");
+        _exit(1);
+    }
 #endif
     if (getppid() != w->parent) /* it has ended meanwhile */
         _exit(1);

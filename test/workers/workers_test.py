@@ -1,17 +1,20 @@
 """AWS_LAMBDA_MAX_CONCURRENCY: many streams in one environment, and what befalls
 their workers. Ends with a line `N passed, N failed`.
 
-    workers_test.py [--table] BOOTSTRAP PUPPET LAMBDA
+    workers_test.py [--table | --soak EVENTS | --fault] BOOTSTRAP PUPPET LAMBDA
 
 BOOTSTRAP is the word streamer, PUPPET the handler of test/wire/puppet.c, LAMBDA
 the local Lambda. --table measures throughput and memory for 1, 8, 64 and 512
-workers instead.
+workers instead. --soak gives eight workers that many events, some with a fault,
+and compares each answer. --fault has each system call of such a run fail in
+turn, by strace.
 
 A wait has no limit but lack of progress: 60 s in which nothing was received.
 """
 import http.client
 import json
 import os
+import random
 import re
 import resource
 import shutil
@@ -434,9 +437,100 @@ def table():
         environment.stop()
 
 
+def soak(events):
+    """Each event has its answer, whatever befalls other workers."""
+    random.seed(20261126)
+    api = Api()
+    runtime = Runtime(PUPPET, '8', api)
+    wait_for(lambda: len(api.asking) == 8)
+    parent = runtime.process.pid
+    expected, given = {}, 0
+    while given < events and wait_for(lambda: api.asking):
+        name, kind = f'e{given}', random.randrange(500)
+        text = 'x' * random.randrange(1, 200)
+        if kind == 0:
+            api.asking.pop(0).shutdown(socket.SHUT_RDWR)
+            continue
+        if kind == 1:
+            api.asking.pop(0).sendall(b'HTTP/1.1 200 malformed\r\n\r\n')
+            continue
+        if kind == 2:
+            api.give(name, 'crash\n')
+        elif kind == 3:
+            api.give(name, 'fail My.Type x\n')
+        else:
+            api.give(name, f'write {text}\n')
+            expected[name] = (f'{len(text):x}\r\n{text}\r\n'
+                              '0\r\n\r\n').encode()
+        given += 1
+    check('all is answered', wait_for(
+        lambda: len(api.asking) >= 8 and len(api.bodies) == len(expected)),
+        (len(api.bodies), len(expected)))
+    check('each with what belongs to it', api.bodies == expected)
+    check('eight workers, no zombie', len(workers_of(parent)) == 8 and
+          len(children(parent)) == 8, children(parent))
+    check('no descriptor is left open', all(
+        len(os.listdir(f'/proc/{pid}/fd')) <= 7
+        for pid in [parent, *workers_of(parent)]))
+    check('no memory is gained', max(
+        resident(pid) for pid in [parent, *workers_of(parent)]) <= 64)
+    runtime.process.terminate()
+    status, log = runtime.ended()
+    check('the end', status == 143, status)
+    print(f'{given} events, {len(expected)} answered, '
+          f'{log.count("starting another")} workers replaced, '
+          f'{len(api.errors)} errors reported')
+
+
+def fault():
+    """No call that fails makes it hang, leaves a process, or an event twice."""
+    for call, errors in (('pipe2', ['EMFILE']), ('fcntl', ['EMFILE']),
+                         ('clone', ['EAGAIN', 'ENOMEM']), ('prctl', ['EINVAL']),
+                         ('wait4', ['ECHILD', 'EINTR']), ('kill', ['EPERM']),
+                         ('rt_sigaction', ['EINVAL']), ('close', ['EIO']),
+                         ('write', ['EPIPE', 'EAGAIN']), ('read', ['EINTR']),
+                         ('nanosleep', ['EINTR'])):
+        for error in errors:
+            for nth in range(1, 9):
+                fault_of(call, error, nth)
+
+
+def fault_of(call, error, nth):
+    name = f'{call} {nth}: {error}'
+    api = Api()
+    runtime = Runtime(PUPPET, '4', api, before=[
+        'strace', '-f', '-qq', '-o', '/dev/null', '-e', f'trace={call}',
+        '-e', f'inject={call}:error={error}:when={nth}'],
+        start_new_session=True)
+    given = 0
+    while given < 12 and wait_for(
+            lambda: api.asking or runtime.process.poll() is not None):
+        if not api.asking:
+            break
+        try:
+            api.give(f'e{given}', 'crash\n' if given == 3 else 'write a\n')
+        except OSError:
+            pass
+        given += 1
+    traced = workers_of(runtime.process.pid)
+    family = traced + [pid for parent in traced for pid in workers_of(parent)]
+    for pid in traced:
+        os.kill(pid, signal.SIGTERM)
+    status, log = runtime.ended()
+    check(f'{name}: it ends', status != 'hangs', log)
+    check(f'{name}: no process is left',
+          wait_for(lambda: not any(alive(pid) for pid in family)))
+    check(f'{name}: no other answers', set(api.bodies.values()) <=
+          {b'1\r\na\r\n0\r\n\r\n'}, api.bodies)
+
+
 def main():
     if '--table' in sys.argv:
         table()
+    elif '--soak' in sys.argv:
+        soak(int(sys.argv[sys.argv.index('--soak') + 1]))
+    elif '--fault' in sys.argv:
+        fault()
     else:
         for test in (test_values, test_start, test_end, test_giving_up,
                      test_refused, test_process_1, test_crash, test_streams):
