@@ -832,6 +832,8 @@ struct workers {
     pid_t pids[WORKERS_MAX]; /* 0 where there is none */
 };
 
+static struct workers workers;
+
 /* A pipe that a child's child does not inherit, and that is above the standard
  * descriptors. 0, or -1. */
 static int open_pipe(struct workers *w)
@@ -854,8 +856,8 @@ static void on_first_end(int signal)
     int status = 0;
 
     (void)signal;
-    if (waitpid(-1, &status, WNOHANG) <= 0)
-        return; /* it is only stopped */
+    if (waitpid(workers.pids[0], &status, WNOHANG) <= 0)
+        return; /* it is only stopped, or process 1 has got another's child */
     if (WIFSIGNALED(status))
         log_line(LAMBDA_FATAL, "worker", "", "ended by a signal in its start");
     _exit(1);
@@ -934,7 +936,6 @@ static void watch_workers(struct workers *w)
 /* Gives the exit status. */
 static int serve_with_workers(struct runtime *r, const char *api, int count)
 {
-    static struct workers workers;
     struct workers *w = &workers;
     char byte;
     pid_t pid;

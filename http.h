@@ -45,8 +45,10 @@ extern "C" {
  * ./bootstrap.
  *
  * The process answers one event at a time. Static data lives as long as the
- * process, which answers many. SIGPIPE is ignored; a child process inherits
- * that, and should set SIG_DFL before it runs a program.
+ * process, which answers many; with AWS_LAMBDA_MAX_CONCURRENCY there are
+ * several such processes, workers, each with static data of its own. SIGPIPE is
+ * ignored; a child process inherits that, and should set SIG_DFL before it runs
+ * a program.
  *
  * Without a C library (plain `make` on Linux) a handler may call the functions
  * of this section and of json.h, and these:

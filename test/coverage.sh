@@ -11,10 +11,15 @@ dir=build/coverage
 rm -rf $dir/profiles && mkdir -p $dir/profiles
 flags='-fprofile-instr-generate -fcoverage-mapping -fcoverage-mcdc -Wno-pgo-coverage'
 make -s B=$dir CC=$clang SANITIZE="$flags -fprofile-continuous" \
-    $dir/test/json_test $dir/test/http_test $dir/fault/fault $dir/fault/pacing \
-    $dir/test/bootstrap.checked $dir/test/puppet.checked \
+    $dir/test/json_test $dir/test/http_test $dir/test/log_test \
+    $dir/fault/fault $dir/fault/pacing $dir/test/bootstrap.checked $dir/test/puppet.checked \
     $dir/test/hello.checked || exit 1
-set -- $dir/test/json_test $dir/test/http_test $dir/fault/fault $dir/fault/pacing \
+set -- $dir/test/json_test $dir/test/http_test "$dir/test/log_test 8000" \
+    $dir/fault/fault $dir/fault/pacing \
+    "python3 test/workers/workers_test.py $dir/test/bootstrap.checked \
+     $dir/test/puppet.checked build/lambda" \
+    "python3 test/workers/workers_test.py --fault $dir/test/bootstrap.checked \
+     $dir/test/puppet.checked build/lambda" \
     "build/test/wire -j 4 --no-limits --bin puppet=$dir/test/puppet.checked \
      --bin hello=$dir/test/hello.checked $dir/test/bootstrap.checked \
      test/wire/*.txt README.md" \
@@ -23,10 +28,10 @@ for test; do
     LLVM_PROFILE_FILE=$PWD/$dir/profiles/%c%p-%m.profraw \
         sh -c "$test" >$dir/log 2>&1 || { cat $dir/log; exit 1; }
 done
-llvm-profdata$version merge -o $dir/all.profdata $dir/profiles || exit 1
+llvm-profdata$version merge -failure-mode=all -o $dir/all.profdata $dir/profiles 2>$dir/log || { cat $dir/log; exit 1; }
 set -- $dir/test/bootstrap.checked
 for object in test/puppet.checked test/hello.checked test/json_test test/http_test \
-    fault/fault fault/pacing; do
+    test/log_test fault/fault fault/pacing; do
     set -- "$@" -object $dir/$object
 done
 sources='http.c json.c bootstrap.c handler.c'

@@ -111,6 +111,24 @@ soak: $(PRODUCT) build/soak/soak build/soak/jumped
 
 .PHONY: soak
 
+# Many streams in one environment: WORKER_EVENTS=1000000
+WORKER_EVENTS = 20000
+WORKERS_TEST = test/workers/workers_test.py
+WORKERS_OF = ./$(PRODUCT) $(A)/test/puppet.plain $(B)/lambda
+
+workers: $(PRODUCT) $(A)/test/puppet.plain $(B)/lambda
+	@if command -v python3 >/dev/null; then \
+	    sh test/run.sh 'workers: python3 $(WORKERS_TEST) $(WORKERS_OF)' \
+	        'a soak: python3 $(WORKERS_TEST) --soak $(WORKER_EVENTS) $(WORKERS_OF)' \
+	        'calls that fail: python3 $(WORKERS_TEST) --fault $(WORKERS_OF)' \
+	        'a table: python3 $(WORKERS_TEST) --table $(WORKERS_OF)'; \
+	else \
+	    echo 'skipped: workers: no python3'; \
+	    echo '0 passed, 0 failed, 1 skipped'; \
+	fi
+
+.PHONY: workers
+
 # The same answers from every build, and from arm64
 same: build/test/wire
 	@sh test/same.sh
@@ -118,7 +136,7 @@ same: build/test/wire
 .PHONY: same
 
 # What of the product its tests reach
-coverage: build/test/wire
+coverage: build/test/wire build/lambda
 	@sh test/coverage.sh
 
 .PHONY: coverage
