@@ -57,7 +57,8 @@ poll|setsockopt|socket|writev"
     handler.c) symbols "$1" handler_ "$memory|$clock|(http|json|lambda)_.*" ;;
     bootstrap.c)
         symbols "$1" 'main$|lambda_' "$memory|$clock|\
-$kernel|_exit|openat|write|(get|set|unset)env|(http|json|handler)_.*"
+$kernel|_exit|openat|write|(get|set|unset)env|(http|json|handler)_.*|\
+close|fcntl|fork|getpid|getppid|kill|pipe|prctl|waitpid"
         ;;
     http.h) includes "$1" 'json\.h' ;; # what a handler reads
     *.h) includes "$1" '' ;;

@@ -7,7 +7,8 @@
 #define _DEFAULT_SOURCE
 int bootstrap_main(int argc, char **argv);
 
-#define main bootstrap_main
+#define main bootstrap_main /* NOLINT(readability-identifier-naming) */
+/* NOLINTNEXTLINE(bugprone-suspicious-include): what is tested is static */
 #include "../bootstrap.c"
 #undef main
 

@@ -750,7 +750,7 @@ static const struct {
 
 /* What --calls lists, and what was made, in memory that all processes share. */
 static struct {
-    const struct script *list;
+    const struct script *list[2];
     size_t n, n_all;        /* without those of workers, and with them */
     size_t call[CALLS_MAX]; /* places in `calls` */
     volatile struct {
@@ -902,9 +902,9 @@ static int change_root(void)
     return mount(NULL, "/", NULL, flags, NULL);
 }
 
-static void read_list(const char *kind)
+static void read_list(const struct script **list, const char *kind)
 {
-    const struct script *s = read_lines(option.calls, kind);
+    const struct script *s = *list = read_lines(option.calls, kind);
 
     for (size_t at = 0; at < s->lines; at++) {
         char *rest = s->line[at];
@@ -926,9 +926,9 @@ static void read_list(const char *kind)
 
 static void read_calls(void)
 {
-    read_list("calls");
+    read_list(&allowed.list[0], "calls");
     allowed.n = allowed.n_all;
-    read_list("worker-calls");
+    read_list(&allowed.list[1], "worker-calls");
     allowed.made = mmap(NULL, sizeof *allowed.made, PROT_READ | PROT_WRITE,
                         MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (allowed.made == MAP_FAILED) {

@@ -28,7 +28,7 @@ static const char *certificates(void)
         "/etc/ssl/certs/ca-certificates.crt"};
 
     for (size_t i = 0; i < sizeof places / sizeof *places; i++)
-        if (places[i] && (i < 2 || access(places[i], R_OK) == 0))
+        if (i < 2 ? places[i] != NULL : access(places[i], R_OK) == 0)
             return places[i];
     return NULL;
 }
