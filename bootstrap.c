@@ -733,11 +733,11 @@ static void begin_log(const struct invocation *in)
 
 /* A worker tells its parent, in a byte, that it has initialised itself, and of
  * each event. A pipe that is full has said so already. */
-enum { READY = 'r', EVENT = 'e' };
+enum { READY = 'r', EVENT = 'e', ENDED = 'c' };
 
-static void tell_parent(const struct runtime *r, char byte)
+static void send_byte(int fd, char byte)
 {
-    ssize_t n = r->told > 0 ? write(r->told, &byte, 1) : 0;
+    ssize_t n = fd > 0 ? write(fd, &byte, 1) : 0;
 
     (void)n;
 }
@@ -757,7 +757,7 @@ static void invoke(struct runtime *r)
         return;
     }
     r->faults = 0;
-    tell_parent(r, EVENT);
+    send_byte(r->told, EVENT);
     memcpy(id, request_id, length + 1);
     begin_log(&in);
     if (!invocation_id) {
@@ -795,7 +795,7 @@ static int serve(struct runtime *r, const char *api)
         answer(r, rc, "init", "");
         return 1;
     }
-    tell_parent(r, READY);
+    send_byte(r->told, READY);
     for (;;) {
         rc = http_next(&r->connection, &r->message);
         if (rc == 0)
@@ -849,18 +849,32 @@ static int open_pipe(struct workers *w)
     return w->heard < 0 ? -1 : fcntl(w->told, F_SETFL, O_NONBLOCK);
 }
 
-/* The first worker has ended before it could initialise itself: it has said
- * why, unless it was ended by a signal. */
-static void on_first_end(int signal)
+/* Tells this process itself, which is reading. */
+static void on_child(int signal)
+{
+    (void)signal;
+    send_byte(workers.told, ENDED);
+}
+
+/* Waits until the first worker has initialised itself. 0, or -1: it has ended
+ * before, and has said why, unless a signal ended it. */
+static int wait_for_first(const struct workers *w)
 {
     int status = 0;
+    char heard = 0;
 
-    (void)signal;
-    if (waitpid(workers.pids[0], &status, WNOHANG) <= 0)
-        return; /* it is only stopped, or process 1 has got another's child */
-    if (WIFSIGNALED(status))
-        log_line(LAMBDA_FATAL, "worker", "", "ended by a signal in its start");
-    _exit(1);
+    while (heard != READY) {
+        /* Process 1 gets others' children, and a child may only be stopped. */
+        if (heard == ENDED && waitpid(w->pids[0], &status, WNOHANG) > 0) {
+            if (WIFSIGNALED(status))
+                log_line(LAMBDA_FATAL, "worker", "",
+                         "ended by a signal in its start");
+            return -1;
+        }
+        if (read(w->heard, &heard, 1) < 0)
+            heard = 0; /* interrupted */
+    }
+    return 0;
 }
 
 _Noreturn static void work(const struct workers *w)
@@ -937,7 +951,6 @@ static void watch_workers(struct workers *w)
 static int serve_with_workers(struct runtime *r, const char *api, int count)
 {
     struct workers *w = &workers;
-    char byte;
     pid_t pid;
     int i;
 
@@ -945,13 +958,13 @@ static int serve_with_workers(struct runtime *r, const char *api, int count)
     w->api = api;
     w->parent = getpid();
     w->count = count;
-    on_signal(SIGCHLD, on_first_end);
+    on_signal(SIGCHLD, on_child);
     if (open_pipe(w) < 0 || start_worker(w, 0) < 0) {
         log_line(LAMBDA_FATAL, "worker", "", "cannot be started");
         return 1;
     }
-    while (read(w->heard, &byte, 1) < 0) /* that it is ready */
-        continue;
+    if (wait_for_first(w) < 0)
+        return 1;
     on_signal(SIGCHLD, SIG_DFL);
     (void)fcntl(w->heard, F_SETFL, O_NONBLOCK);
     for (i = 1; i < count && start_worker(w, i) == 0; i++)
