@@ -45,7 +45,7 @@ try() {
 
 # play FOLDER KIND BOOTSTRAP OPTION: the transcripts, those that take longest last.
 play() {
-    for script in README.md $(wc -l test/wire/*.txt | grep -v -e total \
+    for script in test/wire/README.md $(wc -l test/wire/*.txt | grep -v -e total \
         -e common.txt | sort -n | sed 's/.* //'); do
         try "$2 transcripts" build/test/wire -x -j 4 $4 \
             --bin puppet=$1/puppet.$2 --bin hello=$1/hello.$2 $3 $script

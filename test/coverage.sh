@@ -22,7 +22,7 @@ set -- $dir/test/json_test $dir/test/http_test "$dir/test/log_test 8000" \
      $dir/test/puppet.checked build/lambda" \
     "build/test/wire -j 4 --no-limits --bin puppet=$dir/test/puppet.checked \
      --bin hello=$dir/test/hello.checked $dir/test/bootstrap.checked \
-     test/wire/*.txt README.md" \
+     test/wire/*.txt test/wire/README.md" \
     "sh test/by-hand.sh $dir/test/bootstrap.checked $dir/test/puppet.checked"
 for test; do
     LLVM_PROFILE_FILE=$PWD/$dir/profiles/%c%p-%m.profraw \

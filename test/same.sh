@@ -19,7 +19,7 @@ play() {
         return
     fi
     build/test/wire -j 4 $options --record $record --bin puppet=$tests/puppet.plain \
-        --bin hello=$tests/hello.plain $bootstrap test/wire/*.txt README.md >$dir/report
+        --bin hello=$tests/hello.plain $bootstrap test/wire/*.txt test/wire/README.md >$dir/report
     sed '$d' $dir/report
     set -- $(tail -n 1 $dir/report)
     [ "$2" = passed, ] || set -- 0 '' 1

@@ -11,7 +11,7 @@ CHECKED = $(CC) $(CFLAGS) -O1 -g $(C11) $(SANITIZE)
 FAST = $(CC) $(CFLAGS) -O2 $(C11)
 WRAPPED = -Wl,--wrap=connect,--wrap=getsockopt,--wrap=poll,--wrap=read,--wrap=writev
 WIRE = build/test/wire -j 8 $(foreach h,puppet hello,--bin $(h)=$(2)/test/$(h).$(1))
-SCRIPTS = $(wildcard test/wire/*.txt) README.md
+SCRIPTS = $(wildcard test/wire/*.txt) test/wire/README.md
 
 $(eval $(call objects,$(P)/checked,CHECKED))
 $(eval $(call objects,$(P)/fast,FAST))
@@ -114,7 +114,7 @@ CHECK_SUITES = 'json.c: $(P)/test/json_test' 'http.c: $(P)/test/http_test' \
     'the log: $(P)/test/log_test' \
     'words at their times, on a simulated clock: $(P)/fault/pacing' \
     'transcripts, $(PRODUCT): $(call WIRE,plain,$(A)) $(if $(HOSTED),--no-limits \
-        ,--calls README.md) ./$(PRODUCT) $(SCRIPTS)' \
+        ,--calls test/binary.md) ./$(PRODUCT) $(SCRIPTS)' \
     'by hand, $(PRODUCT): sh test/by-hand.sh ./$(PRODUCT) $(A)/test/puppet.plain'
 TEST_SUITES = $(CHECK_SUITES) \
     'inputs that fuzzers found: sh test/fuzz/replay.sh $(FUZZ_TARGETS)' \

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Each promise in rows.txt has cases, and each case that it names is there.
 cases=build/fault/cases
-cat test/wire/*.txt README.md | sed -n 's/^case //p' >$cases
+cat test/wire/*.txt test/wire/README.md | sed -n 's/^case //p' >$cases
 while IFS= read -r line; do
     case $line in
     '' | '#'*) ;;
