@@ -502,7 +502,7 @@ void lambda_log(const struct invocation *in, enum lambda_level level,
 
     if (level > LAMBDA_FATAL)
         level = LAMBDA_FATAL;
-    http_format(&t, "%s %s ", level_names[level], in->request_id);
+    http_format(&t, "%s %s ", level_names[level], in ? in->request_id : "init");
     write_line((int)level, source, "", message);
 }
 

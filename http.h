@@ -243,7 +243,7 @@ enum lambda_level {
  * that lines of several processes do not mix. It says level, request id and
  * message; where AWS_LAMBDA_LOG_FORMAT is JSON it is an object with timestamp,
  * level, requestId, tenantId where there is one, and message, and what is below
- * AWS_LAMBDA_LOG_LEVEL (INFO) is left out. */
+ * AWS_LAMBDA_LOG_LEVEL (INFO) is left out. In handler_init() `in` is NULL. */
 void lambda_log(const struct invocation *in, enum lambda_level level,
                 const char *message);
 
