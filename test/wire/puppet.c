@@ -26,10 +26,10 @@
  *
  * Results are not looked at: errors of a stream are sticky. Initialisation
  * fails where the environment has PUPPET_INIT, with its value for a message;
- * it returns what PUPPET_INIT_RETURNS says, or what lambda_fail() gave. With
- * PUPPET_INIT_GATHERS it adds to the text of a response that is not there yet,
- * with PUPPET_INIT_WRITES it writes to that, with PUPPET_INIT_SLEEPS it takes
- * half a second, and with PUPPET_INIT_CRASHES it dies by a signal.
+ * it returns what PUPPET_INIT_RETURNS says, or what lambda_fail() gave. It
+ * looks for more there: with PUPPET_INIT_GATHERS it adds to the text of a
+ * response that is not there yet, _WRITES writes to that, _LOGS logs a line,
+ * _SLEEPS takes half a second, and _CRASHES dies by a signal.
  */
 #include "http.h"
 
@@ -202,6 +202,8 @@ int handler_init(struct http_stream *out, const struct json_token *options)
     rc = message ? lambda_fail(out, "Runtime.PuppetInit", message) : 0;
     if (getenv("PUPPET_INIT_GATHERS"))
         http_append(&out->text, "lost", 4);
+    if (getenv("PUPPET_INIT_LOGS"))
+        lambda_log(NULL, LAMBDA_INFO, "begun");
     if (getenv("PUPPET_INIT_SLEEPS"))
         (void)nanosleep(&(struct timespec){.tv_nsec = 500000000}, NULL);
     if (getenv("PUPPET_INIT_CRASHES"))
