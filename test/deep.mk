@@ -150,6 +150,17 @@ mutation:
 
 .PHONY: seeded mutation
 
+# When each byte of a response reached its client: the README's picture
+picture: $(PRODUCT) $(B)/lambda
+	@if command -v node >/dev/null; then \
+	    node test/pictures/stream.mjs $(B)/lambda $(PRODUCT) >build/stream.svg && \
+	    mv build/stream.svg test/pictures/stream.svg && echo '1 passed, 0 failed'; \
+	else \
+	    echo 'skipped: picture: no node'; echo '0 passed, 0 failed, 1 skipped'; \
+	fi
+
+.PHONY: picture
+
 # Static analysis, and the rules of the house style
 lint:
 	@sh test/lint.sh

@@ -68,6 +68,6 @@ has clang && play hosted-clang $dir/clang/hosted/bootstrap $dir/clang/hosted/tes
     --no-limits B=$dir/clang HOSTED=1 CC=clang
 has aarch64-linux-gnu-gcc qemu-aarch64 &&
     play arm64 build/arm64/bootstrap build/arm64/test '--under qemu-aarch64' ARCH=arm64
-play worker bootstrap build/test "--under env\ AWS_LAMBDA_MAX_CONCURRENCY=1"
+play worker bootstrap build/test --worker
 echo "$passed passed, $failed failed, $skipped skipped"
 [ $failed -eq 0 ]
