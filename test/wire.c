@@ -158,7 +158,8 @@
 enum verdict { PASSED, FAILED, SKIPPED, AGAIN, BROKEN };
 
 struct script {
-    const struct script *next; /* of all that were read */
+    const struct script *next;     /* of all that were read */
+    const struct script *included; /* whose definitions it may use, or NULL */
     const char *path;
     char **line;
     size_t lines;
@@ -240,11 +241,17 @@ static char *word(char **text)
     return begin;
 }
 
-static const struct definition *find_definition(const char *name)
+/* In the script itself, or in what it includes: no script passes only because
+ * another was named, too. */
+static const struct definition *find_definition(const struct script *s,
+                                                const char *name)
 {
-    for (size_t i = 0; i < definition_count; i++)
-        if (!strcmp(definitions[i].name, name))
-            return &definitions[i];
+    for (size_t i = 0; i < definition_count; i++) {
+        const struct definition *d = &definitions[i];
+
+        if ((d->script == s || d->script == s->included) && !strcmp(d->name, name))
+            return d;
+    }
     return NULL;
 }
 
@@ -290,7 +297,7 @@ static size_t read_definition(const struct script *s, size_t at, char *rest)
     struct definition d = {.script = s, .first = at + 1};
 
     d.name = word(&rest);
-    if (!d.name || find_definition(d.name))
+    if (!d.name || find_definition(s, d.name))
         bad_script(s, at, "a definition needs a name of its own");
     for (char *p; (p = word(&rest)) && d.parameters < PARAMETER_MAX;)
         d.parameter[d.parameters++] = p;
@@ -304,20 +311,20 @@ static size_t read_definition(const struct script *s, size_t at, char *rest)
     return d.last + 1;
 }
 
-static void read_script(const char *path);
+static const struct script *read_script(const char *path);
 
-static void include(const struct script *s, const char *name)
+static const struct script *include(const struct script *s, const char *name)
 {
     const char *slash = strrchr(s->path, '/');
     int folder = slash ? (int)(slash - s->path + 1) : 0;
     char path[4096];
 
     snprintf(path, sizeof path, "%.*s%s", folder, s->path, name);
-    read_script(path);
+    return read_script(path);
 }
 
 /* Reads a script, once, however often it is named. */
-static void read_script(const char *path)
+static const struct script *read_script(const char *path)
 {
     static const struct script *known;
     struct script *s;
@@ -325,7 +332,7 @@ static void read_script(const char *path)
 
     for (const struct script *k = known; k; k = k->next)
         if (!strcmp(k->path, path))
-            return;
+            return k;
     s = read_lines(path, "wire");
     s->next = known;
     known = s;
@@ -339,7 +346,9 @@ static void read_script(const char *path)
             open = NULL;
             continue; /* it keeps the copy: names are in it */
         } else if (first && !strcmp(first, "include")) {
-            include(s, rest);
+            if (s->included)
+                bad_script(s, at, "a second include");
+            s->included = include(s, rest);
         } else if (first && !strcmp(first, "case")) {
             scenes = grow(scenes, scene_count, sizeof *scenes);
             open = &scenes[scene_count++];
@@ -353,6 +362,7 @@ static void read_script(const char *path)
         if (open)
             open->last = at;
     }
+    return s;
 }
 
 /*
@@ -1899,8 +1909,9 @@ static void play_lines(const struct script *s, size_t first, size_t last,
 static void play_definition(char *rest)
 {
     const char *name = word(&rest);
-    struct call call = {.definition = name ? find_definition(name) : NULL};
-    const struct definition *d = call.definition;
+    const struct script *s = play.script[play.depth - 1];
+    const struct definition *d = name ? find_definition(s, name) : NULL;
+    struct call call = {.definition = d};
 
     if (!d)
         fail("no such definition\n");
