@@ -249,7 +249,8 @@ static const struct definition *find_definition(const struct script *s,
     for (size_t i = 0; i < definition_count; i++) {
         const struct definition *d = &definitions[i];
 
-        if ((d->script == s || d->script == s->included) && !strcmp(d->name, name))
+        if ((d->script == s || d->script == s->included) &&
+            !strcmp(d->name, name))
             return d;
     }
     return NULL;
