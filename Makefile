@@ -108,10 +108,12 @@ COMPILE_NATIVE = $(NATIVE) $(NATIVE_CFLAGS) $(C11)
 LINK_NATIVE = $(NATIVE) $(NATIVE_CFLAGS) $(NATIVE_LDFLAGS)
 $(eval $(call objects,$(B)/native,COMPILE_NATIVE))
 LAMBDA = $(patsubst $(ROOT)%.c,$(B)/native/%.o,\
-    $(wildcard $(ROOT)test/lambda.c $(ROOT)test/lambda/*.c))
+    $(wildcard $(ROOT)test/lambda/*.c))
 
 $(B)/lambda: $(LAMBDA)
 	$(call link_with,$(LINK_NATIVE))
+
+lambda: $(B)/lambda
 
 run: export INVOKED := $(EVENT)
 run: $(PRODUCT) $(B)/lambda
@@ -126,34 +128,6 @@ wire: $(PRODUCT) $(B)/lambda
 	@echo "as a page, as a capture:" \
 	    "$(B)/lambda --wire=FILE.html, --wire=FILE.pcapng"
 
-# Deployment
-
-PACK = TRIPLE='$(TRIPLE)' sh $(ROOT)test/tools/pack.sh
-
-# A hosted binary is linked once more for the zip, so that it needs nothing of
-# the machine where it was made.
-ifdef HOSTED
-PACKED = $(A)/zip/bootstrap
-$(PACKED): $(OBJECTS) $(A)/sources $(wildcard $(LDLIBS)) \
-    $(ROOT)test/tools/portable.sh
-	$(call note,LINK,$@)
-	$(Q)sh $(ROOT)test/tools/portable.sh $(@D) '$(ARCH)' \
-	    $(LINK) $(OBJECTS) $(LDFLAGS) $(LDLIBS)
-else
-PACKED = $(PRODUCT)
-endif
-
-$(P)/files: FORCE
-	@$(PACK) list $@ $(PACKED) $(FILES)
-
-$(ZIP): $(PACKED) $(P)/files $(ROOT)test/tools/pack.sh
-	$(call note,ZIP,$@)
-	$(Q)LIBRARIES=$(HOSTED:%=$(A)/zip/lib) REPORT=$(P)/files.txt \
-	    $(PACK) zip $@ $(PACKED) $(FILES)
-
-zip: $(ZIP)
-	@cat $(P)/files.txt
-
 clean:
 	@rm -rf $(if $(ROOT)$(filter-out build,$(B)),$(addprefix $(B)/,core handler \
 	    native hosted arm64 x86_64 sources files files.txt lambda bootstrap \
@@ -165,11 +139,12 @@ help:
 
 FORCE:
 .SUFFIXES:
-.PHONY: all run serve wire zip clean help FORCE
+.PHONY: all lambda run serve wire clean help FORCE
 
+# `make zip` and what brings it to AWS; the tests
 include $(ROOT)test/deploy/deploy.mk
 ifndef ROOT
-include test/test.mk test/deep.mk test/handlers/handlers.mk
+include test/test.mk
 endif
 -include $(OBJECTS:.o=.d) $(wildcard $(foreach f,$(A)/handler $(FAMILIES),\
-    $(f)/*.d $(f)/*/*.d $(f)/*/*/*.d))
+    $(f)/*.d $(f)/*/*.d $(f)/*/*/*.d $(f)/*/*/*/*.d))

@@ -14,7 +14,7 @@ build=build/clients
 mkdir -p $build
 
 have() { command -v "$1" >/dev/null; }
-# A command for test/run.sh that says what is skipped.
+# A command for test/tools/run.sh that says what is skipped.
 skip() {
     printf "echo 'skipped: %s'; echo '0 passed, 0 failed, 1 skipped'" "$*"
 }
@@ -34,7 +34,7 @@ elif [ "$(node -p 'parseInt(process.versions.node)')" -lt 20 ]; then
     skip=$(skip 'the tests of the clients: node is older than 20')
 fi
 if [ -n "$skip" ]; then
-    exec sh test/run.sh "$skip"
+    exec sh test/tools/run.sh "$skip"
 fi
 
 # The packages; what there is of them from an earlier run is kept.
@@ -124,5 +124,5 @@ have python3 || python=$(skip 'boto3, the AWS CLI: no python3 here')
 
 set -- "$sdk" "$python" "$browser" "$runtimes" "$several"
 [ -z "$ric_test" ] || set -- "$@" "$ric_test"
-exec sh test/run.sh "$@" 'node test/clients/load.mjs' \
+exec sh test/tools/run.sh "$@" 'node test/clients/load.mjs' \
     'node test/clients/measure.mjs'

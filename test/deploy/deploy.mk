@@ -1,4 +1,36 @@
 # From a clone to a Function URL on AWS, and back: test/deploy/README.md.
+
+# The zip
+
+PACK = TRIPLE='$(TRIPLE)' sh $(ROOT)test/tools/pack.sh
+
+# A hosted binary is linked once more for the zip, so that it needs nothing of
+# the machine where it was made.
+ifdef HOSTED
+PACKED = $(A)/zip/bootstrap
+$(PACKED): $(OBJECTS) $(A)/sources $(wildcard $(LDLIBS)) \
+    $(ROOT)test/tools/portable.sh
+	$(call note,LINK,$@)
+	$(Q)sh $(ROOT)test/tools/portable.sh $(@D) '$(ARCH)' \
+	    $(LINK) $(OBJECTS) $(LDFLAGS) $(LDLIBS)
+else
+PACKED = $(PRODUCT)
+endif
+
+$(P)/files: FORCE
+	@$(PACK) list $@ $(PACKED) $(FILES)
+
+$(ZIP): $(PACKED) $(P)/files $(ROOT)test/tools/pack.sh
+	$(call note,ZIP,$@)
+	$(Q)LIBRARIES=$(HOSTED:%=$(A)/zip/lib) REPORT=$(P)/files.txt \
+	    $(PACK) zip $@ $(PACKED) $(FILES)
+
+zip: $(ZIP)
+	@cat $(P)/files.txt
+
+.PHONY: zip
+
+# Deployment
 #
 # Set here, so that variables of the environment that happen to have these names
 # do not count. What AWS's own tools read (AWS_REGION, AWS_PROFILE, ...) does.

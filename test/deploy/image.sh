@@ -2,7 +2,7 @@
 # Builds the image of Containerfile with Debian's buildah and runs it, by hand
 # and under the local Lambda: image.sh BOOTSTRAP
 bootstrap=$1
-. test/ok.sh
+. test/tools/ok.sh
 if ! command -v buildah >/dev/null; then
     skip 'the image: no buildah here'
     finish

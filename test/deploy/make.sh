@@ -2,7 +2,7 @@
 # What make gives to deploy.sh; a dry run shows it.
 dir=build/deploy/make
 rm -rf $dir && mkdir -p $dir
-. test/ok.sh
+. test/tools/ok.sh
 
 # dry TARGET SETTING...: the words of what would be called, one a line.
 dry() { make -s DRY_RUN=1 "$@" 2>$dir/err | tr ' ' '\n' >$dir/out; }

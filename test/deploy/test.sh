@@ -9,7 +9,7 @@ bootstrap=$1 zip=$2 build=build/deploy
 mkdir -p $build
 
 have() { command -v "$1" >/dev/null; }
-# A command for test/run.sh that says what is skipped.
+# A command for test/tools/run.sh that says what is skipped.
 skip() {
     printf "echo 'skipped: %s'; echo '0 passed, 0 failed, 1 skipped'" "$*"
 }
@@ -52,4 +52,4 @@ else
     set -- "$@" "node test/deploy/templates.mjs $zip" \
         "node test/deploy/pages.mjs ${chromium:+"$(command -v "$chromium")"}"
 fi
-exec sh test/run.sh "$@" "sh test/deploy/image.sh $bootstrap"
+exec sh test/tools/run.sh "$@" "sh test/deploy/image.sh $bootstrap"

@@ -3,7 +3,7 @@
 #define FAULT_H
 
 #include "test/fault/kernel.h"
-#include "test/unit.h"
+#include "test/unit/unit.h"
 
 /* What a failure of a call is to lead to. */
 enum effect {

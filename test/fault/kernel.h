@@ -6,7 +6,7 @@
  * process, so that each begins with the product's memory as it is at a start;
  * it leaves its result in shared memory. A fault makes one call fail, or from
  * that one on all of its kind. A call that is not wrapped (FAULT_CALLS in
- * test/deep.mk) gets no such socket, and not even a run without a fault passes.
+ * test/test.mk) gets no such socket, and not even a run without a fault passes.
  */
 #ifndef KERNEL_H
 #define KERNEL_H

@@ -2,7 +2,7 @@
  * misbehave.c - one answer of the peer is not as it should be
  *
  * An answer to /next or a reply is cut, dribbled, stalled, or is one of
- * test/http-responses.jsonl; all others are good. What is cut or malformed is
+ * test/unit/http-responses.jsonl; all others are good. What is cut or malformed is
  * one line, a new connection and no event lost.
  */
 #define _DEFAULT_SOURCE
@@ -166,7 +166,7 @@ static void test_response(struct plan plan, const struct result *good,
 static void test_responses(struct plan plan, const struct result *good)
 {
     static char line[LINE_BYTES_MAX];
-    FILE *file = fopen("test/http-responses.jsonl", "r");
+    FILE *file = fopen("test/unit/http-responses.jsonl", "r");
     char id[100];
     int count = 0;
 

@@ -7,8 +7,8 @@
 #ifndef COMPARE_H
 #define COMPARE_H
 
-#include "test/http_reference.h"
-#include "test/json_reference.h"
+#include "test/unit/http_reference.h"
+#include "test/unit/json_reference.h"
 
 #include <stddef.h>
 

@@ -21,7 +21,7 @@
  */
 #define _DEFAULT_SOURCE
 #include "test/fuzz/fuzz.h"
-#include "test/http_reference.h"
+#include "test/unit/http_reference.h"
 #include "test/lambda/client.h"
 #include "test/lambda/pool.h"
 #include "test/lambda/settings.h"

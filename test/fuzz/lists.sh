@@ -1,7 +1,7 @@
 #!/bin/sh
 # Prints a list of inputs for a fuzz target, in the form that replay.c reads,
 # from the data of other tests: lists.sh http|json
-cd "$(dirname "$0")/.." || exit 1
+cd "$(dirname "$0")/../unit" || exit 1
 if [ "$1" = json ]; then
     sed -n 's/^accept //p; s/^reject [0-9]* //p' json-cases.txt
     exit

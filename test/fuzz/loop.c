@@ -19,8 +19,8 @@
 #include "test/fuzz/fuzz.h"
 #include "test/fuzz/simulated.h"
 #include "test/fuzz/slow_base64.h"
-#include "test/http_reference.h"
-#include "test/json_reference.h"
+#include "test/unit/http_reference.h"
+#include "test/unit/json_reference.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -8,4 +8,4 @@ for target; do
     set -- "$@" "$target: $command"
     shift
 done
-exec sh test/run.sh "$@"
+exec sh test/tools/run.sh "$@"

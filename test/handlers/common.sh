@@ -1,7 +1,7 @@
 #!/bin/sh
 # For the tests of handlers, which are built as their users build them and
 # called by curl through the local Lambda. Sourced; $handler is its name.
-. test/ok.sh
+. test/tools/ok.sh
 unset HANDLER EVENT HOSTED ARCH B V FILES LDLIBS
 export MAKEFLAGS=
 # shellcheck disable=SC2154 # whoever sources this sets it

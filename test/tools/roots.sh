@@ -5,7 +5,7 @@
 #
 # It needs Debian's debootstrap, and to be root. The roots stay in build/roots.
 dir=build/roots
-. test/ok.sh
+. test/tools/ok.sh
 [ $# -gt 0 ] || set -- bookworm trixie
 stop() {
     skip "$1"

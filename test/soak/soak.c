@@ -20,10 +20,10 @@
  * with --events 1 repeats one.
  */
 #define _GNU_SOURCE
-#include "lambda/base.h"
-#include "lambda/text.h"
+#include "test/lambda/base.h"
+#include "test/lambda/text.h"
 #include "soak_clock.h"
-#include "unit.h"
+#include "test/unit/unit.h"
 
 #include "http.h"
 

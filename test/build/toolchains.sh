@@ -2,16 +2,16 @@
 # Whether a handler in C and C++ with tables of pointers, constructors, floating
 # point and wide integers works as every compiler here makes it: gcc and clang,
 # x86_64 and arm64, each level of optimisation, all files at once (-flto) or not.
-# And whether linkers that cannot link this are refused. test/project is built,
+# And whether linkers that cannot link this are refused. test/build/project is built,
 # from outside. It needs Debian's
 #     g++ clang lld g++-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
 # What is not here is skipped.
-. test/ok.sh
+. test/tools/ok.sh
 unset HANDLER EVENT HOSTED ARCH B V FILES LDLIBS CC CXX CFLAGS CXXFLAGS LDFLAGS
 export MAKEFLAGS=
 here=$PWD
 dir=build/toolchains
-rm -rf $dir && mkdir -p $dir && cp -R test/project $dir/ || exit 1
+rm -rf $dir && mkdir -p $dir && cp -R test/build/project $dir/ || exit 1
 have() { command -v "$1" >/dev/null; }
 outside() { (cd $dir/project && make -s -f "$here/Makefile" "$@"); }
 
@@ -80,7 +80,7 @@ if have clang; then
     echo 'static _Thread_local volatile int depth;
 __attribute__((constructor)) static void deeper(void) { depth++; }' \
         >$dir/project/greeting.c
-    cat test/project/greeting.c >>$dir/project/greeting.c
+    cat test/build/project/greeting.c >>$dir/project/greeting.c
     ok 'clang: _Thread_local' refused _Thread_local CC=clang
     have qemu-aarch64 && have ld.lld &&
         ok 'clang, arm64: _Thread_local' refused _Thread_local CC=clang ARCH=arm64

@@ -35,7 +35,7 @@ static struct {
     uint64_t random;
 } unit;
 
-/* For who watches: see test/run.sh. */
+/* For who watches: see test/tools/run.sh. */
 static inline void unit_progress(void)
 {
     int done = unit.passed + unit.failed;

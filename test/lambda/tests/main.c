@@ -1,11 +1,11 @@
 /* Tests of the local Lambda: lambda_test PATH-OF-LAMBDA [SUITE]
  *
- * lambda_test/harness.c starts it and asks it. The runtimes that it starts are
- * this program again (lambda_test/runtime.c). Each case that fails prints one
+ * harness.c starts it and asks it. The runtimes that it starts are
+ * this program again (runtime.c). Each case that fails prints one
  * line. No verdict depends on the speed of the machine: a test waits for an
  * event, and calls it a hang when nothing has moved for a minute. */
 #define _DEFAULT_SOURCE
-#include "lambda_test/tests.h"
+#include "tests.h"
 
 #include <signal.h>
 #include <stdio.h>

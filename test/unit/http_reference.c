@@ -1,4 +1,4 @@
-#include "test/http_reference.h"
+#include "test/unit/http_reference.h"
 
 #include "http.h"
 

@@ -2176,7 +2176,7 @@ static void report_skipped(void)
     }
 }
 
-/* For who watches: see test/run.sh. */
+/* For who watches: see test/tools/run.sh. */
 static void show_progress(size_t done)
 {
     if (getenv("TEST_PROGRESS"))

@@ -10,7 +10,7 @@ int bootstrap_main(int argc, char **argv);
 /* NOLINTNEXTLINE(readability-identifier-naming): this program has its own */
 #define main bootstrap_main
 /* NOLINTNEXTLINE(bugprone-suspicious-include): what is tested is static */
-#include "../bootstrap.c"
+#include "../../bootstrap.c"
 #undef main
 
 #include "unit.h"

@@ -8,7 +8,7 @@
 #     zip unzip zlib1g-dev libcurl4-openssl-dev openssl musl-tools debootstrap
 # and to be root; what is not here is skipped.
 dir=$PWD/build/portable
-. test/ok.sh
+. test/tools/ok.sh
 unset HANDLER EVENT HOSTED ARCH B V FILES LDLIBS CC CFLAGS
 export MAKEFLAGS=
 
@@ -71,10 +71,10 @@ compiles() {
     cc -o $dir/probe $dir/probe.c $2 2>/dev/null
 }
 
-ok 'libm' makes math static HANDLER=test/portable/math.c LDLIBS=-lm
+ok 'libm' makes math static HANDLER=test/build/portable/math.c LDLIBS=-lm
 ok 'libm: answers' answers math 0.250
 if compiles zlib.h -lz; then
-    ok 'zlib' makes zlib static HANDLER=test/portable/zlib.c LDLIBS=-lz
+    ok 'zlib' makes zlib static HANDLER=test/build/portable/zlib.c LDLIBS=-lz
     ok 'zlib: answers' answers zlib 'words, words, words'
 else
     skip 'zlib: not here'
@@ -124,7 +124,7 @@ with_curl() {
 }
 
 if compiles curl/curl.h -lcurl; then
-    ok 'libcurl' makes curl shared HANDLER=test/portable/curl.c LDLIBS=-lcurl
+    ok 'libcurl' makes curl shared HANDLER=test/build/portable/curl.c LDLIBS=-lcurl
     with_curl curl
 else
     skip 'libcurl: not here'
@@ -135,7 +135,7 @@ named() {
     mkdir -p $dir/$1.root/etc && echo '127.0.0.9 somewhere' >$dir/$1.root/etc/hosts
     ok "$1: answers" answers $1 127.0.0.9
 }
-ok 'getaddrinfo' makes names shared HANDLER=test/portable/names.c
+ok 'getaddrinfo' makes names shared HANDLER=test/build/portable/names.c
 named names
 
 # The same, made on Debian 13.
@@ -162,7 +162,7 @@ else
         curl) kind=shared ;;
         esac
         chroot $debian make -s -C /src HOSTED=1 B=$made LDLIBS=$library \
-            HANDLER=test/portable/$handler.c zip >$dir/$made.txt 2>$dir/$made.err
+            HANDLER=test/build/portable/$handler.c zip >$dir/$made.txt 2>$dir/$made.err
         ok "$handler of Debian 13" mv $debian/src/$made $dir
         ok "$handler of Debian 13: $kind" unpack $made $kind
     done

@@ -3,7 +3,7 @@
 # build/test, and reads the binary with readelf. A compiler and make are enough.
 bootstrap=$1
 dir=build/test/tree
-. test/ok.sh
+. test/tools/ok.sh
 # What these tests set themselves. CC and CFLAGS are those of `make test`.
 unset HANDLER EVENT PORT HOSTED ARCH B V FILES LDLIBS CXX CXXFLAGS MAKELEVEL
 export MAKEFLAGS=
@@ -24,8 +24,8 @@ contains() {
 copy() {
     rm -rf "$1" && mkdir -p "$1/test"
     cp -R Makefile ./*.c ./*.h "$1" &&
-        cp -R test/*.mk test/hello.c test/tools test/lambda test/lambda.c \
-            test/wire test/handlers test/project test/deploy "$1/test"
+        cp -R test/*.mk test/hello.c test/tools test/lambda test/lambda/main.c \
+            test/wire test/handlers test/build/project test/deploy "$1/test"
 }
 in_copy() { (cd "$dir" && "$@" 2>&1); }
 # Whether make, in the copy, links something. The kernel's clock for files has
@@ -228,9 +228,9 @@ if command -v zip >/dev/null; then
     ok 'FILES=' refused 'no one' zip FILES='one file'
 fi
 
-# Another's project: test/project, copied away, and this Makefile from there.
+# Another's project: test/build/project, copied away, and this Makefile from there.
 project=build/test/project
-rm -rf $project && cp -R test/project $project
+rm -rf $project && cp -R test/build/project $project
 dir=$project
 sources='handler.c numbers.c greeting.c'
 outside() { in_copy make -s -f "$here/Makefile" "$@"; }
@@ -243,7 +243,7 @@ ok 'libraries are for the product' outside LDLIBS=-lnothing build/lambda
 ok 'and for that' contains "$(outside HANDLER="$sources" LDLIBS=-lnothing)" \
     nothing
 ok 'clean' outside clean
-ok 'leaves the sources' [ "$(cd $project && echo ./*)" = "$(cd test/project && echo ./*)" ]
+ok 'leaves the sources' [ "$(cd $project && echo ./*)" = "$(cd test/build/project && echo ./*)" ]
 dir=build/test/tree
 
 if ! command -v zip >/dev/null; then

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Static analysis of the product and of its tests: each tool with each file is
-# a case, and what it says fails it. `sh test/lint.sh TOOL FILE` runs one.
-C11='-std=c11 -D_POSIX_C_SOURCE=200809L -I. -Itest'
+# a case, and what it says fails it. `sh test/tools/lint.sh TOOL FILE` runs one.
+C11='-std=c11 -D_POSIX_C_SOURCE=200809L -I.'
 # What is asked of this project, and two that the house style adds: no GNU
 # extensions (-Wpedantic), nothing dead (-Wunused-macros).
 WARNINGS='-Wall -Wextra -Wconversion -Wshadow -Wcast-qual -Wstrict-prototypes
@@ -96,7 +96,7 @@ run() {
         # What it knows of POSIX is wrong where only tests go: mmap() of -1.
         posix=--library=posix
         case $2 in */*) posix= ;; esac
-        cppcheck -q --std=c11 $posix -I. -Itest --inline-suppr \
+        cppcheck -q --std=c11 $posix -I. --inline-suppr \
             --error-exitcode=1 --enable=warning,performance,portability "$2"
         ;;
     clang-format) clang-format --dry-run -Werror "$2" ;;
@@ -135,15 +135,15 @@ rm -rf $dir && mkdir -p $dir || exit 1
 product='bootstrap.c http.c json.c handler.c'
 headers='http.h json.h'
 # The largest first: none of those is left for the end, when the others are done.
-sources=$(ls -S $product test/*.c test/*/*.c)
+sources=$(ls -S $product $(find test -name '*.c'))
 for header in curl/curl.h zlib.h; do
     if ! echo "#include <$header>" | cc -E - >/dev/null 2>&1; then
         skip "what needs $header" 'it is not here'
         sources=$(grep -L "<$header>" $sources)
     fi
 done
-texts="$sources $headers $(ls test/*.h test/*/*.h)"
-scripts=$(ls test/*.sh test/*/*.sh)
+texts="$sources $headers $(find test -name '*.h')"
+scripts=$(find test -name '*.sh')
 cases clang-tidy clang-tidy $sources
 cases gcc analyzer $sources
 # Not http.c: a stream's text that is full is sent, the first time with a head
@@ -169,7 +169,7 @@ fi
 # shellcheck disable=SC2016 # the shell that xargs starts expands it
 xargs -P "$(getconf _NPROCESSORS_ONLN)" -n 2 sh -c '
     log="build/lint/$(echo "$*" | tr "/ " --).log"
-    sh test/lint.sh "$@" >"$log" 2>&1 || echo "status $?" >>"$log"
+    sh test/tools/lint.sh "$@" >"$log" 2>&1 || echo "status $?" >>"$log"
 ' sh <$dir/cases
 
 while read -r tool file; do

@@ -116,7 +116,7 @@ static void one_case(char *line)
 
 static void test_cases(void)
 {
-    FILE *file = fopen("test/json-cases.txt", "r");
+    FILE *file = fopen("test/unit/json-cases.txt", "r");
     char line[400];
     int count = 0;
 

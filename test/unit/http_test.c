@@ -878,7 +878,7 @@ static void one_line(const char *line)
 static void test_data_set(void)
 {
     static char lines[2000000];
-    FILE *file = fopen("test/http-responses.jsonl", "r");
+    FILE *file = fopen("test/unit/http-responses.jsonl", "r");
     int count = 0;
     size_t n;
 

@@ -58,7 +58,7 @@ try http_test build/test/http_test
 build build/fault/pacing
 try pacing build/fault/pacing
 build $plain/puppet.plain $plain/hello.plain build/test/wire
-try by-hand.sh sh test/by-hand.sh ./$product $plain/puppet.plain
+try by-hand.sh sh test/wire/by-hand.sh ./$product $plain/puppet.plain
 build build/fault/fault
 try fault build/fault/fault
 case $product in

@@ -8,13 +8,13 @@
 #     mutation.sh                  all of them
 #     mutation.sh 'FILE N HOW'     one: mutation.sh 'http 17 never'
 #
-# test/mutation.txt lists those that change nothing that can be seen, each with
+# test/seeded/mutation.txt lists those that change nothing that can be seen, each with
 # the reason. One that is neither noticed nor listed is a failure, and so is one
 # that is listed but noticed, or not there any more.
 dir=build/mutation
 export MAKEFLAGS=
 C11='-std=c11 -D_POSIX_C_SOURCE=200809L -I. -w'
-list=test/mutation.txt
+list=test/seeded/mutation.txt
 
 # The functions whose calls a unit test answers itself.
 wrapped() {
@@ -28,8 +28,8 @@ prepare() {
     file=$1
     shift
     done=$dir/$file.branches
-    if [ -e $done ] && [ -z "$(find $file.c $file.h "$@" test/unit.h \
-        test/mutation.awk -newer $done)" ]; then
+    if [ -e $done ] && [ -z "$(find $file.c $file.h "$@" test/unit/unit.h \
+        test/seeded/mutation.awk -newer $done)" ]; then
         return
     fi
     rm -rf "${dir:?}/$file" "${dir:?}/$file".* && mkdir -p $dir/$file
@@ -46,12 +46,12 @@ prepare() {
     # In seconds: a mutant may need ten times the CPU time, and is then in a loop.
     awk -F '[ ms]+' 'NR == 2 { printf "%d\n", 10 * (60 * $1 + $2) + 10 }' \
         $dir/$file/times >$dir/$file/limit
-    awk -f test/mutation.awk $dir/$file.s >$done
+    awk -f test/seeded/mutation.awk $dir/$file.s >$done
 }
 
 # Prints what notices that the product in a tree is broken.
 caught() {
-    sh test/caught.sh $1 build/hosted/bootstrap CC=gcc HOSTED=1 SANITIZE=
+    sh test/seeded/caught.sh $1 build/hosted/bootstrap CC=gcc HOSTED=1 SANITIZE=
 }
 
 # The tree in which what a unit test does not notice is built. Its product has
@@ -95,7 +95,7 @@ listed() {
 mutate() {
     file=$1
     base=$dir/$1/$2.$3
-    awk -v n=$2 -v how=$3 -f test/mutation.awk $dir/$1.s >$base.s
+    awk -v n=$2 -v how=$3 -f test/seeded/mutation.awk $dir/$1.s >$base.s
     if ! gcc $(wrapped $1) -o $base $base.s $dir/$1/*.o; then
         echo "FAIL $*: does not build"
         return
@@ -130,9 +130,9 @@ if [ "$(uname -m)" != x86_64 ] || ! command -v gcc >/dev/null; then
     exit
 fi
 mkdir -p $dir
-prepare json test/json_test.c test/json_reference.c test/json_reference.h \
-    test/json-cases.txt || stop
-prepare http test/http_test.c test/outcome.h test/http-responses.jsonl || stop
+prepare json test/unit/json_test.c test/unit/json_reference.c test/unit/json_reference.h \
+    test/unit/json-cases.txt || stop
+prepare http test/unit/http_test.c test/unit/outcome.h test/unit/http-responses.jsonl || stop
 for file in json http; do
     # shellcheck disable=SC2013 # numbers
     for n in $(cut -f 1 $dir/$file.branches); do

@@ -23,7 +23,7 @@ set -- $dir/test/json_test $dir/test/http_test "$dir/test/log_test 8000" \
     "build/test/wire -j 4 --no-limits --bin puppet=$dir/test/puppet.checked \
      --bin hello=$dir/test/hello.checked $dir/test/bootstrap.checked \
      test/wire/*.txt test/wire/README.md" \
-    "sh test/by-hand.sh $dir/test/bootstrap.checked $dir/test/puppet.checked"
+    "sh test/wire/by-hand.sh $dir/test/bootstrap.checked $dir/test/puppet.checked"
 for test; do
     LLVM_PROFILE_FILE=$PWD/$dir/profiles/%c%p-%m.profraw \
         sh -c "$test" >$dir/log 2>&1 || { cat $dir/log; exit 1; }

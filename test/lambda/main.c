@@ -7,15 +7,15 @@
  * Runtime API (runtime_api.c); the invocation's caller passes the response on
  * as it arrives (url_answer.c, invoke_answer.c, direct.c). */
 #define _POSIX_C_SOURCE 200809L
-#include "lambda/client.h"
-#include "lambda/direct.h"
-#include "lambda/json.h"
-#include "lambda/log.h"
-#include "lambda/loop.h"
-#include "lambda/options.h"
-#include "lambda/pool.h"
-#include "lambda/process.h"
-#include "lambda/wire.h"
+#include "client.h"
+#include "direct.h"
+#include "json.h"
+#include "log.h"
+#include "loop.h"
+#include "options.h"
+#include "pool.h"
+#include "process.h"
+#include "wire.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -8,7 +8,7 @@ if ! command -v curl >/dev/null; then
 fi
 dir=build/test/serve
 rm -rf $dir && mkdir -p $dir
-. test/ok.sh
+. test/tools/ok.sh
 export MAKEFLAGS=
 mkfifo $dir/words
 
