@@ -2,8 +2,8 @@
  * misbehave.c - one answer of the peer is not as it should be
  *
  * An answer to /next or a reply is cut, dribbled, stalled, or is one of
- * test/unit/http-responses.jsonl; all others are good. What is cut or malformed is
- * one line, a new connection and no event lost.
+ * test/unit/http-responses.jsonl; all others are good. What is cut or malformed
+ * is one line, a new connection and no event lost.
  */
 #define _DEFAULT_SOURCE
 #include "test/fault/fault.h"

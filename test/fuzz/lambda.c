@@ -21,12 +21,12 @@
  */
 #define _DEFAULT_SOURCE
 #include "test/fuzz/fuzz.h"
-#include "test/unit/http_reference.h"
 #include "test/lambda/client.h"
 #include "test/lambda/pool.h"
 #include "test/lambda/settings.h"
 #include "test/lambda/text.h"
 #include "test/lambda/wire.h"
+#include "test/unit/http_reference.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -20,9 +20,9 @@
  * with --events 1 repeats one.
  */
 #define _GNU_SOURCE
+#include "soak_clock.h"
 #include "test/lambda/base.h"
 #include "test/lambda/text.h"
-#include "soak_clock.h"
 #include "test/unit/unit.h"
 
 #include "http.h"

@@ -1,5 +1,5 @@
 /* handler.c - somebody else's project: several sources, a header of its own, a
- * table of pointers and functions. test/build/build.sh builds it from outside. */
+ * table of pointers and functions. build.sh builds it from outside. */
 #include "http.h"
 #include "routes.h"
 
