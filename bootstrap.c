@@ -238,42 +238,38 @@ static int decode_value(const struct json_token *value, char *out, size_t size)
 {
     if (absent(value))
         return 0;
-    return json_string(value, out, size) ? 1 : HTTP_TOO_LONG;
+    if (json_string(value, out, size))
+        return 1;
+    return value->type == JSON_STRING ? JSON_RANGE : JSON_TYPE;
 }
 
-static struct json_token pick_one(const struct json_token *object, int flags,
-                                  const char *name)
+static int get(const struct json_token *object, int flags, const char *name,
+               char *out, size_t size)
 {
     struct json_token value = {0};
     const struct json_want want = {name, &value};
     size_t at;
 
     (void)json_pick(object->text, object->length, flags, &want, 1, &at);
-    return value;
+    return decode_value(&value, out, size);
 }
 
 int lambda_query(const struct lambda_request *r, const char *name, char *out,
                  size_t size)
 {
-    struct json_token value = pick_one(&r->query, 0, name);
-
-    return decode_value(&value, out, size);
+    return get(&r->query, JSON_ONE_NAME, name, out, size);
 }
 
 int lambda_header(const struct lambda_request *r, const char *name, char *out,
                   size_t size)
 {
-    struct json_token value = pick_one(&r->headers, JSON_ANY_CASE, name);
-
-    return decode_value(&value, out, size);
+    return get(&r->headers, JSON_ONE_NAME | JSON_ANY_CASE, name, out, size);
 }
 
 int lambda_option(const struct json_token *options, const char *name, char *out,
                   size_t size)
 {
-    struct json_token value = pick_one(options, 0, name);
-
-    return decode_value(&value, out, size);
+    return get(options, JSON_ONE_NAME, name, out, size);
 }
 
 int lambda_body(const struct lambda_request *r, const char *name, char *out,
@@ -287,45 +283,51 @@ int lambda_body(const struct lambda_request *r, const char *name, char *out,
     return rc < 0 ? rc : decode_value(&value, out, size);
 }
 
-/* RFC 6265, section 4.2.1: cookie-pair *( ";" SP cookie-pair ). Looks through
- * a JSON string as it stands: no name and no separator is escaped there. */
-static struct json_token find_cookie(const struct json_token *list,
-                                     const char *name)
+/* RFC 6265, section 4.2.1: cookie-pair *( ";" SP cookie-pair ). */
+static int get_cookie(char *list, const char *name, char *out, size_t size)
 {
     size_t length = strlen(name);
-    char *p = list->text, *end, *pair;
+    char *end;
 
-    if (list->type != JSON_STRING)
-        return (struct json_token){0};
-    end = p + list->length;
-    while (p < end) {
-        p += http_span(p, "", "; ");
-        for (pair = p; p < end && *p != ';'; p++)
+    for (; *(list += http_span(list, "", "; ")) != '\0'; list = end) {
+        for (end = list; *end != '\0' && *end != ';'; end++)
             continue;
-        if ((size_t)(p - pair) > length && pair[length] == '=' &&
-            memcmp(pair, name, length) == 0) {
-            pair += length + 1;
-            return (struct json_token){JSON_STRING, pair, (size_t)(p - pair)};
-        }
+        if ((size_t)(end - list) <= length || list[length] != '=' ||
+            memcmp(list, name, length) != 0)
+            continue;
+        list += length + 1;
+        length = (size_t)(end - list);
+        *out = '\0';
+        if (length >= size)
+            return JSON_RANGE;
+        memcpy(out, list, length);
+        out[length] = '\0';
+        return 1;
     }
-    return (struct json_token){0};
+    return 0;
 }
 
 int lambda_cookie(const struct lambda_request *r, const char *name, char *out,
                   size_t size)
 {
-    struct json_token list, value = {0};
+    static char list[HTTP_HEADERS_BYTES_MAX + 1];
     struct json_reader reader;
+    struct json_token cookies;
+    int rc;
 
-    if (r->cookies.type == JSON_ARRAY) { /* payload 2.0 */
-        (void)json_array(&reader, r->cookies.text, r->cookies.length);
-        while (value.type == 0 && json_element(&reader, &list) > 0)
-            value = find_cookie(&list, name);
-    } else {
-        list = pick_one(&r->headers, JSON_ANY_CASE, "cookie");
-        value = find_cookie(&list, name);
+    if (r->cookies.type != JSON_ARRAY) {
+        rc = lambda_header(r, "cookie", list, sizeof list);
+        if (rc > 0)
+            return get_cookie(list, name, out, size);
+        if (rc < 0)
+            *out = '\0';
+        return rc;
     }
-    return decode_value(&value, out, size);
+    rc = json_array(&reader, r->cookies.text, r->cookies.length);
+    while (rc == 0 && json_element(&reader, &cookies) > 0) /* payload 2.0 */
+        if (json_string(&cookies, list, sizeof list))
+            rc = get_cookie(list, name, out, size);
+    return rc;
 }
 
 /* Text and errors */

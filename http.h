@@ -121,15 +121,15 @@ int lambda_read_request(struct lambda_request *request,
 char *lambda_path(const struct lambda_request *request, char *out, size_t size);
 
 /* A value by its name: of the request's query, of a header (in any case of
- * letters), of a cookie, of a member of the body, a JSON object; or of an
- * option that handler_init() was given. 1: `out` is the value decoded, with a
- * NUL behind it. 0: there is none, and `out` stays as it was: put a default
- * into it first. HTTP_TOO_LONG: `out` is
- * "", for the value is no string, or has a NUL inside, or more than `size` - 1
- * bytes. lambda_body() gives an enum json_error for a body that is not a JSON
- * object, an empty one too.
- * A dot in a name descends, as in json_pick(), except in a cookie's. Each call
- * reads its object once: for many members of a large body take json_pick(). */
+ * letters), of a cookie, of the body, a JSON object, where a dot in the name
+ * descends as in json_pick(); or of an option that handler_init() was given.
+ * 1: `out` is the value decoded, with a NUL behind it. 0: there is none, and
+ * `out` stays as it was: put a default into it first. Else an enum json_error:
+ * JSON_TYPE when the value is no string, JSON_RANGE when it has more than
+ * `size` - 1 bytes or a NUL inside, and `out` is ""; of lambda_body(), also for
+ * a body that is no JSON object, an empty one too.
+ * Each call reads its object once: for many members of a large body take
+ * json_pick(). */
 int lambda_query(const struct lambda_request *request, const char *name,
                  char *out, size_t size);
 int lambda_header(const struct lambda_request *request, const char *name,

@@ -636,7 +636,9 @@ int json_member(struct json_reader *r, struct json_token *name,
     int rc = json_next(r, name);
 
     if (rc == JSON_OBJECT_END)
-        rc = json_next(r, name);
+        return json_next(r, name);
+    if (rc > 0 && rc != JSON_NAME)
+        return JSON_TYPE;
     return rc > 0 ? finish(r, value, json_next(r, value)) : rc;
 }
 
@@ -645,7 +647,9 @@ int json_element(struct json_reader *r, struct json_token *value)
     int rc = json_next(r, value);
 
     if (rc == JSON_ARRAY_END)
-        rc = json_next(r, value);
+        return json_next(r, value);
+    if (rc == JSON_NAME || rc == JSON_OBJECT_END)
+        return JSON_TYPE;
     return rc > 0 ? finish(r, value, rc) : rc;
 }
 
@@ -654,12 +658,13 @@ int json_element(struct json_reader *r, struct json_token *value)
 static int pick_first(struct json_reader *r, struct json_token *found,
                       const struct json_want *wants, int count, int flags)
 {
+    const char stop = flags & JSON_ONE_NAME ? '\0' : '.';
     struct json_token name, value;
     int rc;
 
     while ((rc = json_member(r, &name, &value)) > 0)
         for (int i = 0; i < count; i++)
-            if (same(&name, wants[i].path, '.', flags))
+            if (same(&name, wants[i].path, stop, flags))
                 found[i] = value;
     return rc;
 }
@@ -701,7 +706,8 @@ int json_pick(char *text, size_t length, int flags,
         rc = pick_first(&r, found, wants, count, flags);
     *at = (size_t)(r.at - text);
     for (int i = 0; rc == 0 && i < count; i++) {
-        pick_deeper(found + i, wants[i].path, flags);
+        if ((flags & JSON_ONE_NAME) == 0)
+            pick_deeper(found + i, wants[i].path, flags);
         if (found[i].type != 0)
             *wants[i].value = found[i];
     }

@@ -70,15 +70,17 @@ struct json_token {
 
 /* `path` is the name of a member, or names with dots between them: with
  * "requestContext.http.method" the member `method` of the object `http` of the
- * object `requestContext`. A name that has a dot in it cannot be written so:
- * json_member() finds it. */
+ * object `requestContext`. */
 struct json_want {
     const char *path;
     struct json_token *value;
 };
 
-/* For json_pick(): 'A' to 'Z' and 'a' to 'z' in names are the same. */
-enum { JSON_ANY_CASE = 1 };
+/* For json_pick(). */
+enum {
+    JSON_ANY_CASE = 1, /* 'A' to 'Z' and 'a' to 'z' in names are the same */
+    JSON_ONE_NAME = 2  /* a path is one name, and a dot a part of it */
+};
 
 /* Reads a text, which must be an object, to its end, and puts into each `value`
  * the member that its path leads to. (The objects on a path are read once more
@@ -86,10 +88,10 @@ enum { JSON_ANY_CASE = 1 };
  * was, and so does every value after an error. Names are compared decoded. Of
  * members with one name the last counts: in {"a":{"b":1},"a":{}} there is no
  * "a.b". Of wants with one value the last that is found counts.
- * `flags` is 0 or JSON_ANY_CASE; `count` is JSON_WANTS_MAX at most.
+ * `flags` is 0 or the sum of flags; `count` is JSON_WANTS_MAX at most.
  * 0, and *at is `length`; JSON_TYPE for a valid text of another kind; or
  * another error, and *at is the byte where the text stops being JSON.
- * JSON_RANGE: too many wants. */
+ * JSON_RANGE, and nothing was read: too many wants. */
 int json_pick(char *text, size_t length, int flags,
               const struct json_want *wants, int count, size_t *at);
 
@@ -146,7 +148,8 @@ int json_array_at(struct json_reader *r, char *text, size_t length,
                   const char *path);
 
 /* The next member of the object begun, or element of the array begun: 1, 0 at
- * its end, which must also be the end of the text, or an error. A value that is
+ * its end, which must also be the end of the text, or an error: JSON_TYPE when
+ * the other of the two was begun. A value that is
  * itself an object or array can be read by a reader of its own. */
 int json_member(struct json_reader *r, struct json_token *name,
                 struct json_token *value);
@@ -165,9 +168,9 @@ int json_next(struct json_reader *r, struct json_token *token);
  */
 
 /* Escapes text for the inside of a JSON string (section 7): as many whole
- * characters as fit in `size` bytes of `out`. Gives the number of bytes
- * written, and in `taken` the number read. What is not UTF-8 leaves as U+FFFD,
- * one a byte. */
+ * characters as fit in `size` bytes of `out`, six for the longest. Gives the
+ * number of bytes written, and in `taken` the number read. What is not UTF-8
+ * leaves as U+FFFD, one a byte. */
 size_t json_escape(char *out, size_t size, const char *text, size_t length,
                    size_t *taken);
 

@@ -430,6 +430,21 @@ static void test_members(void)
         unit_case("members of %s", cases[i].text);
         CHECK_TEXT(members(cases[i].text), cases[i].members);
     }
+    unit_case("a member of an array, an element of an object");
+    {
+        char array[] = "[1,2]", object[] = "{\"a\":1}", none[] = "{}";
+        struct json_reader r;
+        struct json_token name, value;
+
+        CHECK_INT(json_array(&r, array, sizeof array - 1), 0);
+        CHECK_INT(json_member(&r, &name, &value), JSON_TYPE);
+        CHECK_INT(json_array(&r, array, 1), 0);
+        CHECK_INT(json_member(&r, &name, &value), JSON_INVALID);
+        CHECK_INT(json_object(&r, object, sizeof object - 1), 0);
+        CHECK_INT(json_element(&r, &value), JSON_TYPE);
+        CHECK_INT(json_object(&r, none, sizeof none - 1), 0);
+        CHECK_INT(json_element(&r, &value), JSON_TYPE);
+    }
     unit_case("an object passed over has a reader of its own");
     {
         char text[] = "{\"a\":{\"b\":7},\"c\":[8]}";
@@ -628,6 +643,12 @@ static void test_pick(void)
         {"{\"Host\":1,\"hOst\":{}}", "HOST", JSON_ANY_CASE, "0: {{}"},
         {"{\"[\":1,\"`\":2,\"\xc3\x89\":3}", "{ @ \xc3\xa9", JSON_ANY_CASE,
          "0: - - -"},
+        /* A dot that is part of a name */
+        {"{\"a.b\":1,\"a\":{\"b\":2}}", "a.b a a. .b", JSON_ONE_NAME,
+         "0: num1 {{\"b\":2} - -"},
+        {"{\"A.b\":1,\"a.B\":2}", "a.b A.b", JSON_ONE_NAME, "0: - num1"},
+        {"{\"A.b\":1,\"a.B\":2}", "a.b", JSON_ONE_NAME | JSON_ANY_CASE,
+         "0: num2"},
         /* Errors change nothing. */
         {"{\"a\":1", "a", 0, "-1 at 6: -"},
         {"{\"a\":1,}", "a", 0, "-1 at 7: -"},
