@@ -151,7 +151,7 @@ zlib1g-dev,libcurl4-openssl-dev trixie $debian >$debian.log 2>&1 &&
 else
     rm -rf $debian/src && mkdir -p $debian/src/test &&
         cp Makefile ./*.c ./*.h $debian/src &&
-        cp -R test/*.mk test/tools test/portable test/handlers test/deploy $debian/src/test
+        cp -R test/*.mk test/tools test/build test/deploy $debian/src/test
     for handler in math zlib names curl; do
         made=$handler-trixie
         kind=static library=-l$handler
