@@ -299,16 +299,32 @@ mutation:
 
 .PHONY: seeded mutation
 
-# When each byte of a response reached its client: the README's picture
-picture: $(PRODUCT) $(B)/lambda
+# The README's pictures: when each word of a response reached its client, and
+# what `make bench` has put into its page, beside what others weigh
+picture: $(PRODUCT) $(B)/lambda $(ZIP) $(P)/test/hello.zip
 	@if command -v node >/dev/null; then \
 	    node test/pictures/stream.mjs $(B)/lambda $(PRODUCT) >build/stream.svg && \
-	    mv build/stream.svg test/pictures/stream.svg && echo '1 passed, 0 failed'; \
+	    node test/pictures/speed.mjs test/bench/README.md $(ZIP) \
+	        $(P)/test/hello.zip >build/speed.svg && \
+	    mv build/stream.svg build/speed.svg test/pictures && \
+	    echo '2 passed, 0 failed'; \
 	else \
 	    echo 'skipped: picture: no node'; echo '0 passed, 0 failed, 1 skipped'; \
 	fi
 
 .PHONY: picture
+
+# Whether the figures of the pages are those that targets produce: BENCH_OUTPUT=
+# is a file with what `make bench` printed now
+BENCH_OUTPUT =
+figures: $(ZIP) $(P)/test/hello.zip
+	@if command -v python3 >/dev/null; then \
+	    python3 test/tools/figures.py $(BENCH_OUTPUT); \
+	else \
+	    echo 'skipped: figures: no python3'; echo '0 passed, 0 failed, 1 skipped'; \
+	fi
+
+.PHONY: figures
 
 # Static analysis, and the rules of the house style
 lint:
