@@ -59,12 +59,15 @@ build build/fault/pacing
 try pacing build/fault/pacing
 build $plain/puppet.plain $plain/hello.plain build/test/wire
 try by-hand.sh sh test/wire/by-hand.sh ./$product $plain/puppet.plain
+case $product in
+*/hosted/*) play $plain plain $product --no-limits ;;
+*) play $plain plain ./$product ;;
+esac
 build build/fault/fault
 try fault build/fault/fault
 case $product in
-*/hosted/*) play $plain plain $product --no-limits ;;
+*/hosted/*) ;;
 *)
-    play $plain plain ./$product
     build build/test/bootstrap.checked build/test/puppet.checked \
         build/test/hello.checked
     play build/test checked build/test/bootstrap.checked --no-limits
