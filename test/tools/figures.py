@@ -70,18 +70,22 @@ README_FIGURES = {
     '`function.zip`, x86_64': lambda: size('function.zip'),
     'with `test/hello.c`': lambda: size('build/test/hello.zip'),
     '`function.zip`, arm64': lambda: size('build/arm64/function.zip'),
-    'cold start, beside the least possible':
+    'cold start, from exec to the first request':
+        lambda: bench('cold start: exec to the first request', 1),
+    'the same, as a multiple of the least possible':
         lambda: bench('cold start: exec to the first request', 3),
-    'an invocation, beside that':
+    'an invocation of one chunk, as a multiple':
         lambda: bench('hello, one chunk: an invocation', 3),
-    '200 MiB in chunks of 64 KiB, beside that':
-        lambda: bench('200 MiB in chunks of 64 KiB', 3),
+    'CPU of a word of 1,000, as a multiple':
+        lambda: bench('1,000 words, each: CPU (floor reads the clock never)', 3),
     'system calls of an invocation': lambda: bench('hello: system calls', 1),
-    'of each further chunk':
+    'system calls of each further chunk':
         lambda: str(round((int(bench('1,002 messages: system calls', 1)) - 3) / 1002)),
     'memory, idle': lambda: bench('resident: idle', 1),
+    'memory, after an event of 6 MiB':
+        lambda: bench('resident: after an event of 6 MiB', 1),
     'memory of a worker beside seven others': workers,
-    'system calls that it makes at all': calls,
+    'different system calls, without workers': calls,
 }
 
 
