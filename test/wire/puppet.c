@@ -173,7 +173,8 @@ static int show_request(const struct invocation *in, struct http_stream *out)
     http_format(&out->text, "GET %d\n", json_equal(&r.method, "GET"));
     rc = lambda_path(&r, value, sizeof value) != NULL;
     put_value(out, "path", rc, value);
-    put_value(out, "query", lambda_query(&r, "q.1", value, sizeof value), value);
+    put_value(out, "query", lambda_query(&r, "q.1", value, sizeof value),
+              value);
     put_value(out, "header", lambda_header(&r, "x.h", value, sizeof value),
               value);
     put_value(out, "cookie", lambda_cookie(&r, "c", value, sizeof value),
