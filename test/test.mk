@@ -11,7 +11,6 @@ SANITIZE = $(eval SANITIZE := $(shell mkdir -p build && \
 endif
 CHECKED = $(CC) $(CFLAGS) -O1 -g $(C11) $(SANITIZE)
 FAST = $(CC) $(CFLAGS) -O2 $(C11)
-WRAPPED = -Wl,--wrap=connect,--wrap=getsockopt,--wrap=poll,--wrap=read,--wrap=writev
 WIRE = build/test/wire -j 8 $(foreach h,puppet hello,--bin $(h)=$(2)/test/$(h).$(1))
 SCRIPTS = $(wildcard test/wire/*.txt) test/wire/README.md
 
@@ -47,8 +46,8 @@ $(P)/test/%.checked: $(P)/checked/test/wire/%.o $(call checked,$(CORE_SOURCES))
 $(P)/test/json_test: $(call checked,test/unit/json_test.c test/unit/json_reference.c json.c)
 	$(call link_with,$(CHECKED) $(LDFLAGS))
 
-$(P)/test/http_test: $(call checked,test/unit/http_test.c http.c)
-	$(call link_with,$(CHECKED) $(LDFLAGS) $(WRAPPED))
+$(P)/test/http_test: $(call checked,test/unit/http_test.c test/unit/http_cases.c http.c)
+	$(call link_with,$(CHECKED) $(LDFLAGS))
 
 $(P)/test/log_test: $(call checked,test/unit/log_test.c http.c json.c)
 	$(call link_with,$(CHECKED) $(LDFLAGS))
@@ -56,7 +55,7 @@ $(P)/test/log_test: $(call checked,test/unit/log_test.c http.c json.c)
 $(B)/test/lambda_test: $(call native,$(wildcard test/lambda/tests/*.c))
 	$(call link_with,$(LINK_NATIVE))
 
-$(B)/test/wire: $(call native,test/wire/wire.c)
+$(B)/test/wire: $(call native,test/wire/wire.c test/unit/http_cases.c)
 	$(call link_with,$(LINK_NATIVE))
 
 $(P)/jsoncheck: $(call fast,test/unit/jsoncheck.c json.c)
@@ -93,10 +92,13 @@ build/fuzz/%.replay: $(P)/checked/test/fuzz/%.o \
 	$(call link_with,$(CHECKED) $(LDFLAGS))
 
 # Known inputs that other tests have.
-build/fuzz/lists/%.txt: test/fuzz/lists.sh test/unit/json-cases.txt \
-    test/unit/http-responses.jsonl
+build/fuzz/lists/http.txt: build/test/http_test test/unit/http-cases.txt
 	@mkdir -p $(@D)
-	@sh $< $* >$@
+	@$< --seeds >$@
+
+build/fuzz/lists/json.txt: test/unit/json-cases.txt
+	@mkdir -p $(@D)
+	@sed -n 's/^accept //p; s/^reject [0-9]* //p' $< >$@
 
 REPLAYS = $(FUZZ_TARGETS:%=build/fuzz/%.replay) \
     build/fuzz/lists/http.txt build/fuzz/lists/json.txt
@@ -231,7 +233,7 @@ $(P)/fault/binary: $(call native,test/fault/binary.c test/fault/peer.c)
 	$(call link_with,$(LINK_NATIVE))
 
 $(P)/fault/%: $(P)/checked/test/fault/%.o \
-    $(call checked,test/fault/kernel.c test/fault/peer.c $(RUNTIME))
+    $(call checked,test/fault/kernel.c test/fault/peer.c test/unit/http_cases.c $(RUNTIME))
 	$(call link_with,$(CHECKED) $(LDFLAGS) $(FAULT_CALLS:%=-Wl,--wrap=%))
 
 fault: build/fault/fault build/fault/misbehave build/fault/binary $(PRODUCT)

@@ -2,18 +2,12 @@
  * misbehave.c - one answer of the peer is not as it should be
  *
  * An answer to /next or a reply is cut, dribbled, stalled, or is one of
- * test/unit/http-responses.jsonl; all others are good. What is cut or malformed
- * is one line, a new connection and no event lost.
+ * test/unit/http-cases.txt; all others are good. What is cut or malformed is
+ * one line, a new connection and no event lost.
  */
 #define _DEFAULT_SOURCE
 #include "test/fault/fault.h"
-
-#include "http.h"
-#include "json.h"
-
-#include <stdlib.h>
-
-#define LINE_BYTES_MAX 1048576
+#include "test/unit/http_cases.h"
 
 /* The answers of a plan, on a connection that is new and on one that is not:
  * to /next, and after a response. */
@@ -116,73 +110,38 @@ static void test_clock(struct plan plan, const struct result *good)
     CHECK_INT(r.elapsed_ms, good->elapsed_ms);
 }
 
-/* Responses with a verdict */
-
-static const char *member(const char *line, const char *name)
-{
-    static char text[LINE_BYTES_MAX], value[LINE_BYTES_MAX];
-    struct json_token found = {JSON_NULL, NULL, 0}, key, other;
-    struct json_reader reader;
-
-    snprintf(text, sizeof text, "%s", line);
-    if (json_object(&reader, text, strlen(text)) == 0)
-        while (json_member(&reader, &key, &other) > 0)
-            if (json_equal(&key, name))
-                found = other;
-    snprintf(value, sizeof value, "%.*s", (int)found.length, found.text);
-    return value;
-}
-
 static void test_response(struct plan plan, const struct result *good,
-                          const char *line, const char *id)
+                          const struct http_case *c)
 {
-    static char bytes[LINE_BYTES_MAX];
-    const char *text = member(line, "bytes_b64");
-    int64_t length = http_base64_decode(bytes, text, strlen(text));
-    long status = strtol(member(line, "status"), NULL, 10);
-    char expect = *member(line, "expect");
     struct result r;
 
-    unit_case("%s is %s", plan.on_reply ? "a reply" : "the answer to /next",
-              id);
-    plan.attack = (struct answer){.bytes = bytes, .length = (size_t)length};
-    if (expect == 'i' || *member(line, "eof_after") == 't')
+    unit_case("%s is http-cases.txt:%zu: %.60s",
+              plan.on_reply ? "a reply" : "the answer to /next", c->line,
+              c->text);
+    plan.attack = (struct answer){.bytes = c->bytes, .length = c->length};
+    if (c->verdict == HTTP_MORE)
         plan.attack.then = FIN;
     r = run(&plan, (struct fault){0});
-    if (!CHECK(length > 0) || !went_right(&r))
+    if (!went_right(&r))
         return;
-    if (expect == 'o' && status == 500) {
+    if (c->status == 500) {
         CHECK_INT(r.outcome, EXITED);
         CHECK_INT(r.status, 1);
         CHECK_INT(r.lines, 1);
         return;
     }
     r.elapsed_ms -= good->elapsed_ms;
-    r.silent = plan.on_reply && expect == 'o' && status / 100 == 2;
-    r.may_log = expect == 'e';
+    r.silent = plan.on_reply && c->status / 100 == 2;
     check_dropped(&r, good);
 }
 
 static void test_responses(struct plan plan, const struct result *good)
 {
-    static char line[LINE_BYTES_MAX];
-    FILE *file = fopen("test/unit/http-responses.jsonl", "r");
-    char id[100];
-    int count = 0;
+    struct http_case c;
 
-    unit_case("http-responses.jsonl is there");
-    CHECK(file != NULL);
-    if (!file)
-        return;
-    for (; fgets(line, sizeof line, file); count++) {
-        line[strcspn(line, "\n")] = '\0';
-        snprintf(id, sizeof id, "%s", member(line, "id"));
+    while (http_case_next(&c))
         for (plan.on_reply = 0; plan.on_reply < 2; plan.on_reply++)
-            test_response(plan, good, line, id);
-    }
-    fclose(file);
-    unit_case("http-responses.jsonl is whole");
-    CHECK_INT(count, 149);
+            test_response(plan, good, &c);
 }
 
 int __wrap_main(void);

@@ -18,7 +18,7 @@
 #include "http.h"
 #include "test/fuzz/fuzz.h"
 #include "test/fuzz/simulated.h"
-#include "test/fuzz/slow_base64.h"
+#include "test/unit/base64_reference.h"
 #include "test/unit/http_reference.h"
 #include "test/unit/json_reference.h"
 
@@ -242,7 +242,7 @@ static void check_trailers(const struct http_reference *r)
     EXPECT(http_reference_is(f[0].name, "Lambda-Runtime-Function-Error-Type"));
     EXPECT(http_reference_is(f[1].name, "Lambda-Runtime-Function-Error-Body"));
     EXPECT(f[1].value.length < sizeof json);
-    n = slow_base64_decode(json, f[1].value.bytes, f[1].value.length);
+    n = base64_reference_decode(json, f[1].value.bytes, f[1].value.length);
     EXPECT(n > 0 && is_json(json, (size_t)n));
 }
 

@@ -15,13 +15,7 @@ dir=build/mutation
 export MAKEFLAGS=
 C11='-std=c11 -D_POSIX_C_SOURCE=200809L -I. -w'
 list=test/seeded/mutation.txt
-
-# The functions whose calls a unit test answers itself.
-wrapped() {
-    [ $1 = json ] || for call in connect getsockopt poll read writev; do
-        echo -Wl,--wrap=$call
-    done
-}
+variables='CC=gcc HOSTED=1 SANITIZE='
 
 # Prepares a file's mutants, unless nothing has changed.
 prepare() {
@@ -41,7 +35,7 @@ prepare() {
     # No table of jumps: the cases of a switch are compared, each a branch.
     gcc -O0 $C11 -fno-jump-tables -S -fverbose-asm -o $dir/$file.s $file.c ||
         return
-    gcc $(wrapped $file) -o $dir/$file/none $dir/$file.s $dir/$file/*.o &&
+    gcc -o $dir/$file/none $dir/$file.s $dir/$file/*.o &&
         { $dir/$file/none >$dir/$file/log && times; } >$dir/$file/times || return
     # In seconds: a mutant may need ten times the CPU time, and is then in a loop.
     awk -F '[ ms]+' 'NR == 2 { printf "%d\n", 10 * (60 * $1 + $2) + 10 }' \
@@ -49,9 +43,20 @@ prepare() {
     awk -f test/seeded/mutation.awk $dir/$file.s >$done
 }
 
-# Prints what notices that the product in a tree is broken.
+# Prints what notices that the product in a tree is broken. First the simulated
+# kernel, for which a mutant that waits for ever is a failure at once.
 caught() {
-    sh test/seeded/caught.sh $1 build/hosted/bootstrap CC=gcc HOSTED=1 SANITIZE=
+    if ! make -s -C $1 $variables build/fault/fault build/fault/misbehave; then
+        return 2
+    fi
+    for program in fault misbehave; do
+        if ! (cd $1 && timeout -k 1 600 sh -c "ulimit -t 30; exec build/fault/$program") \
+            >/dev/null 2>&1; then
+            echo $program
+            return 0
+        fi
+    done
+    sh test/seeded/caught.sh $1 build/hosted/bootstrap $variables
 }
 
 # The tree in which what a unit test does not notice is built. Its product has
@@ -68,8 +73,8 @@ prepare_tree() {
             >$tree/$file.c
         cp $dir/$file.s $tree
     done
-    make -s -j 2 -C $tree CC=gcc HOSTED=1 SANITIZE= all build/test/json_test \
-        build/test/http_test build/test/wire build/fault/fault \
+    make -s -j 2 -C $tree $variables all build/test/json_test \
+        build/test/http_test build/test/wire build/fault/fault build/fault/misbehave \
         build/hosted/test/puppet.plain build/hosted/test/hello.plain || return
     if caught $tree; then
         echo 'FAIL without a mutant'
@@ -96,7 +101,7 @@ mutate() {
     file=$1
     base=$dir/$1/$2.$3
     awk -v n=$2 -v how=$3 -f test/seeded/mutation.awk $dir/$1.s >$base.s
-    if ! gcc $(wrapped $1) -o $base $base.s $dir/$1/*.o; then
+    if ! gcc -o $base $base.s $dir/$1/*.o; then
         echo "FAIL $*: does not build"
         return
     fi
@@ -132,7 +137,8 @@ fi
 mkdir -p $dir
 prepare json test/unit/json_test.c test/unit/json_reference.c test/unit/json_reference.h \
     test/unit/json-cases.txt || stop
-prepare http test/unit/http_test.c test/unit/outcome.h test/unit/http-responses.jsonl || stop
+prepare http test/unit/http_test.c test/unit/http_cases.c test/unit/outcome.h \
+    test/unit/http-cases.txt || stop
 for file in json http; do
     # shellcheck disable=SC2013 # numbers
     for n in $(cut -f 1 $dir/$file.branches); do

@@ -488,6 +488,8 @@ static const char *elements(const char *text)
     }
     snprintf(got + n, sizeof got - (size_t)n, " %d at %zu", rc,
              (size_t)(r.at - p));
+    if (rc == 0)
+        CHECK_INT(json_element(&r, &value), 0); /* again */
     return got;
 }
 
@@ -936,6 +938,9 @@ static void test_equal(void)
         t = token_of(cases[i].text, strlen(cases[i].text));
         CHECK_INT(json_equal(&t, cases[i].name) != 0, cases[i].equal);
     }
+    unit_case("a NUL in a name is not where the other ends");
+    t = token_of("body\\u0000x", 11);
+    CHECK(!json_equal(&t, "body\0x"));
     for (size_t n = 1; n <= 300; n++) {
         unit_case("a name of %zu bytes, each escaped", n);
         for (size_t i = 0; i < n; i++) {

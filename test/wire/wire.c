@@ -17,6 +17,9 @@
  *     include FILE                    included file has nothing else
  *     do NAME ARGUMENT...             plays them with {PARAMETER} replaced; the
  *                                     last is the rest of the line, or empty
+ *     table                           each row of test/unit/http-cases.txt for
+ *                                     whose verdict there is a definition is a
+ *                                     case that plays it with the row's bytes
  *
  * Before the first line of the transcript, how bootstrap is started:
  *
@@ -129,6 +132,8 @@
 #include <time.h>
 #include <unistd.h>
 #ifdef __linux__
+#include "test/unit/http_cases.h"
+
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/sched.h>
@@ -176,6 +181,7 @@ struct definition {
 struct scene {
     const char *name;
     const struct script *script;
+    size_t number; /* of the line that begins it */
     size_t first, last;
     pid_t pid; /* of the process that plays it; 0 when it has ended */
     int status;
@@ -205,6 +211,8 @@ static size_t scene_count;
 /*
  * Scripts
  */
+
+static void show_byte(FILE *f, unsigned byte);
 
 static void *must(void *memory)
 {
@@ -312,6 +320,65 @@ static size_t read_definition(const struct script *s, size_t at, char *rest)
     return d.last + 1;
 }
 
+static struct scene *add_scene(const struct script *s, const char *name,
+                               size_t number)
+{
+    scenes = grow(scenes, scene_count, sizeof *scenes);
+    scenes[scene_count] = (struct scene){
+        .name = name, .script = s, .number = number, .first = number};
+    return &scenes[scene_count++];
+}
+
+/* `do VERDICT BYTES`: what a row of the table is to its case. */
+static char *row_line(const struct http_case *c, const char *verdict)
+{
+    char *line = NULL;
+    size_t size = 0;
+    FILE *f = must(open_memstream(&line, &size));
+
+    fprintf(f, "do %s ", verdict);
+    for (size_t i = 0; i < c->length; i++) {
+        unsigned byte = (unsigned char)c->bytes[i];
+
+        if (byte == ' ' || byte == '{')
+            fprintf(f, "\\x%02x", byte);
+        else
+            show_byte(f, byte);
+    }
+    fclose(f);
+    return line;
+}
+
+/* The definitions are those of the script that names the table. */
+static void read_table(const struct script *s)
+{
+    struct script *rows = must(calloc(1, sizeof *rows));
+    struct scene *scene;
+    struct http_case c;
+    char *line;
+
+    rows->path = "test/unit/http-cases.txt";
+    rows->included = s;
+    while (http_case_next(&c)) {
+        char *name = must(strdup(c.text)), *rest = name;
+        const char *verdict = word(&rest);
+
+        if (!find_definition(s, verdict)) {
+            free(name);
+            continue;
+        }
+        line = row_line(&c, verdict);
+        for (; rows->lines < c.line; rows->lines++) {
+            rows->line = grow(rows->line, rows->lines, sizeof *rows->line);
+            rows->line[rows->lines] = line;
+        }
+        scene = add_scene(rows, must(strdup(c.text)), c.line);
+        scene->first = c.line - 1;
+        scene->last = c.line;
+        free(name);
+    }
+}
+
 static const struct script *read_script(const char *path);
 
 static const struct script *include(const struct script *s, const char *name)
@@ -350,11 +417,11 @@ static const struct script *read_script(const char *path)
             if (s->included)
                 bad_script(s, at, "a second include");
             s->included = include(s, rest);
+        } else if (first && !strcmp(first, "table")) {
+            read_table(s);
+            open = NULL;
         } else if (first && !strcmp(first, "case")) {
-            scenes = grow(scenes, scene_count, sizeof *scenes);
-            open = &scenes[scene_count++];
-            *open = (struct scene){.name = s->line[at] + 5, .script = s};
-            open->first = at + 1;
+            open = add_scene(s, s->line[at] + 5, at + 1);
         } else if (first && *first != '#' && !open) {
             bad_script(s, at, "a line outside of a case");
         }
@@ -504,7 +571,7 @@ static _Noreturn void finish(enum verdict verdict)
 static void title(const char *verdict)
 {
     fprintf(play.scene->report, "%s %s:%zu: %s\n", verdict,
-            play.scene->script->path, play.scene->first, play.scene->name);
+            play.scene->script->path, play.scene->number, play.scene->name);
 }
 
 /* Begins the report of a failure. */
@@ -1272,7 +1339,7 @@ static void start(void)
     release(go[1], tell[0]);
     if (play.scene->record && play.round == 0)
         fprintf(play.scene->record, "%s:%zu: %s\t", play.scene->script->path,
-                play.scene->first, play.scene->name);
+                play.scene->number, play.scene->name);
 }
 
 /*

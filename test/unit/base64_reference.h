@@ -1,14 +1,14 @@
 /*
- * slow_base64.h - RFC 4648, section 4, bit by bit
+ * base64_reference.h - RFC 4648, section 4, bit by bit
  */
-#ifndef SLOW_BASE64_H
-#define SLOW_BASE64_H
+#ifndef BASE64_REFERENCE_H
+#define BASE64_REFERENCE_H
 
 #include <string.h>
 
 /* The number of bytes, or -1 for what is not the canonical encoding of any
  * bytes. `out` has room for 3 bytes for each 4 begun. */
-static inline long slow_base64_decode(char *out, const char *text,
+static inline long base64_reference_decode(char *out, const char *text,
                                       size_t length)
 {
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
