@@ -352,13 +352,12 @@ static char *row_line(const struct http_case *c, const char *verdict)
 /* The definitions are those of the script that names the table. */
 static void read_table(const struct script *s)
 {
-    struct script *rows = must(calloc(1, sizeof *rows));
+    static struct script rows = {.path = "test/unit/http-cases.txt"};
     struct scene *scene;
     struct http_case c;
     char *line;
 
-    rows->path = "test/unit/http-cases.txt";
-    rows->included = s;
+    rows.included = s;
     while (http_case_next(&c)) {
         char *name = must(strdup(c.text)), *rest = name;
         const char *verdict = word(&rest);
@@ -368,11 +367,11 @@ static void read_table(const struct script *s)
             continue;
         }
         line = row_line(&c, verdict);
-        for (; rows->lines < c.line; rows->lines++) {
-            rows->line = grow(rows->line, rows->lines, sizeof *rows->line);
-            rows->line[rows->lines] = line;
+        for (; rows.lines < c.line; rows.lines++) {
+            rows.line = grow(rows.line, rows.lines, sizeof *rows.line);
+            rows.line[rows.lines] = line;
         }
-        scene = add_scene(rows, must(strdup(c.text)), c.line);
+        scene = add_scene(&rows, must(strdup(c.text)), c.line);
         scene->first = c.line - 1;
         scene->last = c.line;
         free(name);
