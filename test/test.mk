@@ -100,8 +100,13 @@ build/fuzz/lists/json.txt: test/unit/json-cases.txt
 	@mkdir -p $(@D)
 	@sed -n 's/^accept //p; s/^reject [0-9]* //p' $< >$@
 
-REPLAYS = $(FUZZ_TARGETS:%=build/fuzz/%.replay) \
-    build/fuzz/lists/http.txt build/fuzz/lists/json.txt
+# As answers to GET /next, as replies, and as events.
+build/fuzz/lists/loop.txt: build/fuzz/lists/http.txt build/fuzz/lists/json.txt
+	@sed -n '/./{s/^/%00/p; s/^%00/%02/p}' $< >$@
+	@sed -n '/./s/^/%01/p' build/fuzz/lists/json.txt >>$@
+
+REPLAY_LISTS = $(patsubst %,build/fuzz/lists/%.txt,http json loop)
+REPLAYS = $(FUZZ_TARGETS:%=build/fuzz/%.replay) $(REPLAY_LISTS)
 
 replay: $(REPLAYS)
 	@sh test/fuzz/replay.sh $(FUZZ_TARGETS)

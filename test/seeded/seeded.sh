@@ -24,7 +24,7 @@ if [ $# -eq 0 ]; then
         done) build/test/bootstrap.checked build/fault/fault build/fault/pacing \
         $(for target in http chunks json base64 endpoint loop; do
             echo build/fuzz/$target.replay
-        done) build/fuzz/lists/http.txt build/fuzz/lists/json.txt; then
+        done) $(for list in http json loop; do echo build/fuzz/lists/$list.txt; done); then
         echo '0 passed, 1 failed'
         exit 1
     fi
