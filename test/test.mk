@@ -75,7 +75,7 @@ CHECKED_SIMULATED = $(CHECKED) $(SIMULATED)
 $(eval $(call objects,build/fuzz/replay,CHECKED_SIMULATED))
 
 build/fuzz/loop.replay: $(RUNTIME:%.c=build/fuzz/replay/%.o) \
-    $(call checked,test/fuzz/loop.c test/fuzz/replay.c $(REFERENCES))
+    $(call checked,test/fuzz/loop.c test/fuzz/replay.c test/fault/kernel.c $(REFERENCES))
 	$(call link_with,$(CHECKED) $(LDFLAGS))
 
 LAMBDA_SOURCES = $(filter-out test/lambda/main.c,$(wildcard test/lambda/*.c))
@@ -168,14 +168,14 @@ exhaustive: build/exhaustive/exhaustive
 # A TARGET.fuzzer looks for inputs that a TARGET.replay has not been given yet,
 # with libFuzzer.
 FUZZ_SECONDS = 60
-FUZZ_HEADERS = $(wildcard *.h test/unit/*.h test/fuzz/*.h)
+FUZZ_HEADERS = $(wildcard *.h test/unit/*.h test/fault/*.h test/fuzz/*.h)
 FUZZ_CC = $(eval FUZZ_CC := $(shell sh test/fuzz/compiler.sh))$(FUZZ_CC)
 FUZZED = $(FUZZ_CC) -O1 -g $(C11) -fsanitize=fuzzer,address,undefined \
     -fno-sanitize-recover=undefined
 FUZZED_SIMULATED = $(FUZZED) $(SIMULATED)
 $(eval $(call objects,build/fuzz/fuzzer,FUZZED_SIMULATED))
 
-build/fuzz/loop.fuzzer: test/fuzz/loop.c $(REFERENCES) $(FUZZ_HEADERS) \
+build/fuzz/loop.fuzzer: test/fuzz/loop.c test/fault/kernel.c $(REFERENCES) $(FUZZ_HEADERS) \
     $(RUNTIME:%.c=build/fuzz/fuzzer/%.o)
 	$(call note,LINK,$@)
 	$(Q)$(FUZZED) -o $@ $(filter %.c %.o,$^)

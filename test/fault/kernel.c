@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -33,7 +34,6 @@
     type __wrap_##name(__VA_ARGS__); \
     type __wrap_##name(__VA_ARGS__)
 
-_Noreturn void __real__exit(int status);
 _Noreturn void __wrap__exit(int status);
 int __real_main(int argc, char **argv);
 
@@ -48,6 +48,7 @@ static struct {
     /* -1: closed; CONNECTIONS_MAX: no socket, or not a connected one. */
     int descriptor[DESCRIPTORS_MAX];
     int connecting; /* the descriptor whose connect() was interrupted, or 0 */
+    jmp_buf *back;  /* where run_here() waits; NULL: a process ends with us */
 } k;
 
 _Noreturn static void finish(enum outcome outcome, int status)
@@ -66,7 +67,9 @@ _Noreturn static void finish(enum outcome outcome, int status)
     r->lost = k.peer.lost;
     r->elapsed_ms = (long)((k.now_ns - k.fault_ns) / 1000000);
     memcpy(r->why, k.peer.wrong, sizeof r->why);
-    __real__exit(0);
+    if (k.back)
+        longjmp(*k.back, 1);
+    _Exit(0);
 }
 
 _Noreturn static void wrong(const char *what, long number)
@@ -78,7 +81,7 @@ _Noreturn static void wrong(const char *what, long number)
 static void pass(int64_t ns)
 {
     k.now_ns += ns;
-    if (k.now_ns - k.begin_ns > RUN_NS)
+    if (k.now_ns - k.begin_ns > RUN_NS && !k.plan->endless)
         finish(WAITED, 0);
 }
 
@@ -118,7 +121,7 @@ static int faulty(enum call call, int fd)
 
     if (*k.peer.wrong)
         finish(WRONG, 0);
-    if (++r->calls > CALLS_MAX)
+    if (++r->calls > CALLS_MAX && !k.plan->endless)
         wrong("a loop that does not wait", (long)r->calls);
     r->used[call]++;
     if (r->calls == k.fault.n) {
@@ -132,6 +135,10 @@ static int faulty(enum call call, int fd)
         r->lines_before = r->lines;
         k.fault_ns = k.now_ns;
     }
+    if (k.plan->interrupt_every && r->calls % k.plan->interrupt_every == 0 &&
+        (call == CONNECT || call == POLL || call == READ || call == WRITEV ||
+         call == NANOSLEEP))
+        return errno = EINTR;
     if (!r->reached || call != r->call)
         return 0;
     if (r->calls > k.fault.n && !k.fault.stuck)
@@ -257,23 +264,29 @@ WRAPPED(int, poll, struct pollfd *p, nfds_t count, int timeout_ms)
     if (count != 1)
         wrong("poll of several", (long)count);
     p->revents = 0;
+    /* As any kernel does: a run in this process may follow another. */
+    if (p->fd < 0 && k.back)
+        return 0;
     if (p->events & POLLOUT)
         p->revents = POLLOUT;
     else if (readable(connection(p->fd)))
         p->revents = POLLIN;
     if (p->revents)
         return 1;
-    if (timeout_ms < 0)
+    if (timeout_ms < 0 && k.plan->endless)
+        p->revents = p->events;
+    else if (timeout_ms < 0)
         wrong("poll waits for ever", p->fd);
-    pass((int64_t)timeout_ms * 1000000);
-    return 0;
+    else
+        pass((int64_t)timeout_ms * 1000000);
+    return p->revents != 0;
 }
 
 /* What a read gives when no byte of an answer is left. */
 static ssize_t read_end(struct connection *c)
 {
-    if (readable(c)) {
-        if (c->answer.then == FIN)
+    if (readable(c) || k.plan->endless) {
+        if (c->answer.then != RST)
             return 0;
         errno = ECONNRESET;
         return -1;
@@ -321,6 +334,7 @@ WRAPPED(ssize_t, writev, int fd, const struct iovec *v, int count)
     struct connection *c = connection(fd);
     struct result *r = k.result;
     int i = state(fd);
+    size_t left = k.plan->write_piece ? k.plan->write_piece : SIZE_MAX;
     ssize_t total = 0;
 
     if (code > 0)
@@ -343,9 +357,12 @@ WRAPPED(ssize_t, writev, int fd, const struct iovec *v, int count)
         peer_take(&k.peer, i, v->iov_base, 1);
         return 1;
     }
-    for (; count-- > 0; v++) {
-        peer_take(&k.peer, i, v->iov_base, v->iov_len);
-        total += (ssize_t)v->iov_len;
+    for (; count-- > 0 && left > 0; v++) {
+        size_t n = v->iov_len < left ? v->iov_len : left;
+
+        peer_take(&k.peer, i, v->iov_base, n);
+        total += (ssize_t)n;
+        left -= n;
     }
     return total;
 }
@@ -363,6 +380,9 @@ WRAPPED(ssize_t, write, int fd, const void *bytes, size_t length)
     if (length < 12 || memcmp(text, "rawstream: ", 11) != 0 ||
         memchr(text, '\n', length) != text + length - 1)
         wrong("not one line on stderr", (long)length);
+    for (size_t i = 0; i + 1 < length; i++)
+        if ((unsigned char)text[i] < ' ' || text[i] == 0x7f)
+            wrong("what a terminal obeys is on stderr", text[i]);
     if (strstr(text, "\"errorMessage\":"))
         r->reports++;
     else
@@ -428,12 +448,12 @@ static void play(const struct plan *plan, struct fault fault)
 {
     static char name[] = "bootstrap";
     char *argv[] = {name, NULL};
-    const struct rlimit loop = {60, 60}; /* seconds */
     char api[32];
 
     k.plan = plan;
     k.fault = fault;
-    k.now_ns = k.begin_ns = HOUR_NS;
+    k.storm = k.connecting = 0;
+    k.now_ns = k.begin_ns = k.fault_ns = k.event_ns = HOUR_NS;
     for (int fd = 0; fd < DESCRIPTORS_MAX; fd++)
         k.descriptor[fd] = fd < 3 ? CONNECTIONS_MAX : -1;
     if (plan->closed_stdin)
@@ -441,12 +461,12 @@ static void play(const struct plan *plan, struct fault fault)
     peer_start(&k.peer, plan, PEER_PORT);
     snprintf(api, sizeof api, "127.0.0.1:%d", PEER_PORT);
     setenv("AWS_LAMBDA_RUNTIME_API", api, 1);
-    (void)setrlimit(RLIMIT_CPU, &loop); /* without a system call */
     __wrap__exit(__real_main(1, argv));
 }
 
 struct result run(const struct plan *plan, struct fault fault)
 {
+    const struct rlimit loop = {60, 60}; /* seconds */
     struct result r;
     int status;
     pid_t pid;
@@ -461,8 +481,10 @@ struct result run(const struct plan *plan, struct fault fault)
         perror("fork");
         exit(1);
     }
-    if (pid == 0)
+    if (pid == 0) {
+        (void)setrlimit(RLIMIT_CPU, &loop); /* without a system call */
         play(plan, fault);
+    }
     waitpid(pid, &status, 0);
     r = *k.result;
     if (status != 0 || r.outcome == NOTHING) {
@@ -473,4 +495,16 @@ struct result run(const struct plan *plan, struct fault fault)
                  r.calls);
     }
     return r;
+}
+
+void run_here(const struct plan *plan, struct result *result)
+{
+    jmp_buf back;
+
+    memset(result, 0, sizeof *result);
+    k.result = result;
+    k.back = &back;
+    if (setjmp(back) == 0)
+        play(plan, (struct fault){0});
+    k.back = NULL;
 }

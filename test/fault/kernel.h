@@ -81,4 +81,8 @@ struct result {
 /* Runs the product once. */
 struct result run(const struct plan *plan, struct fault fault);
 
+/* The same in this process, where what the product keeps in statics is that of
+ * the run before. The result fills as it runs. */
+void run_here(const struct plan *plan, struct result *result);
+
 #endif

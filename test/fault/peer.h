@@ -63,11 +63,15 @@ struct answer {
 /* How a run differs from the plain one. */
 struct plan {
     const char *name;
-    int close_each;   /* every answer carries Connection: close */
-    int chunked;      /* and is chunked, after an interim response */
-    int early;        /* the event that is refused when its head is there, or
-                       * -1 */
-    size_t piece;     /* of answers */
+    int close_each;     /* every answer carries Connection: close */
+    int chunked;        /* and is chunked, after an interim response */
+    int early;          /* the event that is refused when its head is there, or
+                         * -1 */
+    size_t piece;       /* of answers */
+    size_t write_piece; /* no write takes more; 0: all of it */
+    unsigned long interrupt_every; /* so many calls, one that waits; 0: none */
+    int endless; /* time and calls have no limit, and what would wait for ever
+                  * is told that the connection has ended */
     int closed_stdin; /* the first socket would be descriptor 0 */
     int interrupted;  /* so is every connect() */
     int clock_jumps;  /* the wall clock, by a day at each look */

@@ -1,8 +1,7 @@
 /*
- * The whole runtime, bootstrap.c to handler.c, against a peer that is simulated
- * here: no system call reaches the kernel, and time passes when the runtime
- * sleeps. It is given three events. The first and the last are good; the input
- * makes what comes between them:
+ * The whole runtime, bootstrap.c to handler.c, on the simulated kernel of
+ * test/fault/, whose peer is this one. It is given three events. The first and
+ * the last are good; the input makes what comes between them:
  *
  *     byte 0 % 3 is 0    the answer to GET /next, whole
  *                   1    the event of a good answer
@@ -16,46 +15,28 @@
  * answered at most once, and good ones are; each body is what its type says.
  */
 #include "http.h"
+#include "test/fault/kernel.h"
 #include "test/fuzz/fuzz.h"
-#include "test/fuzz/simulated.h"
 #include "test/unit/base64_reference.h"
 #include "test/unit/http_reference.h"
 #include "test/unit/json_reference.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/uio.h>
-#include <time.h>
-#include <unistd.h>
 
-/* Not by the system's prototype: it says that nothing is read from `fds`. */
-#undef poll
-#include <poll.h>
-int simulated_poll(struct pollfd *fds, nfds_t count, int timeout_ms);
-
-#define DESCRIPTOR     100
 #define SENT_BYTES_MAX 4000000
 
 enum { NEXT, EVENT, POST, KINDS };
-enum { DRIBBLE = 4, SHORT = 8, INTERRUPT = 16, EARLY = 32 };
+enum { DRIBBLE = 4, SHORT_WRITES = 8, INTERRUPT = 16, EARLY = 32 };
 
 /* What the runtime is to do with the event between. */
-enum { REFUSE, END, RUN };
+enum { REFUSE, EXIT, PLAY };
 
 static struct {
-    /* The connection */
-    int open;
-    char *sent; /* by the runtime */
+    struct connection *connection; /* NULL: there is none */
+    char *sent;                    /* by the runtime */
     size_t sent_length;
     size_t judged; /* how much of it was looked at */
-    const char *answer;
-    size_t answer_left;
-    int finished; /* nothing comes behind the answer */
 
     /* The input */
     int mode;
@@ -63,15 +44,12 @@ static struct {
     size_t length;
 
     /* The run */
-    jmp_buf end;
-    int64_t now_ns;
-    unsigned calls;
+    struct result result;
     int events; /* asked for */
     int expected;
     char id[200]; /* of the event that is out, "" when there is none */
     char invocation_id[200];
     int answered[4];
-    int logged;
 } peer;
 
 static const char first_event[] =
@@ -248,16 +226,29 @@ static void check_trailers(const struct http_reference *r)
 
 /* Requests */
 
-static void answer(const char *bytes, size_t length, int finished)
+static void answer(const char *bytes, size_t length, enum then then)
 {
-    peer.answer = bytes;
-    peer.answer_left = length;
-    peer.finished = finished;
+    struct connection *c = peer.connection;
+
+    c->answer = (struct answer){.bytes = bytes,
+                                .length = length,
+                                .piece = peer.mode & DRIBBLE ? 1 : 0,
+                                .then = then};
+    c->sent = 0;
+    c->pending = 1;
+}
+
+/* Some of an answer has not been read. */
+static int is_answering(void)
+{
+    const struct connection *c = peer.connection;
+
+    return c->pending && c->sent < c->answer.length;
 }
 
 static void answer_text(const char *text)
 {
-    answer(text, strlen(text), 0);
+    answer(text, strlen(text), KEEP);
 }
 
 static void event_out(const char *id, const char *invocation_id)
@@ -306,7 +297,7 @@ static int outcome(struct http_reference *r, const char *bytes, size_t length)
 
     http_reference_response(r, bytes, length, body);
     free(body);
-    return r->rc > 0 && r->status == 500 ? END : REFUSE;
+    return r->rc > 0 && r->status == 500 ? EXIT : REFUSE;
 }
 
 /* What the reference reader makes of the input as an answer to GET /next. */
@@ -323,7 +314,7 @@ static void judge_input(void)
     id_of(peer.invocation_id, &r, "Lambda-Runtime-Invocation-Id", 0);
     if (*peer.id == '\0')
         return;
-    peer.expected = RUN;
+    peer.expected = PLAY;
     /* Bytes behind it can be taken for an early answer to the POST. */
     end = r.at;
     if (end < peer.length)
@@ -341,13 +332,13 @@ static size_t make_event(char *to, size_t size)
                      "HTTP/1.1 200 OK\r\n"
                      "lambda-runtime-aws-request-id: between\r\n"
                      "LAMBDA-RUNTIME-INVOCATION-ID: !~\r\n"
-                     "Lambda-Runtime-Deadline-Ms: 1735482234000\r\n"
+                     "Lambda-Runtime-Deadline-Ms: %lld\r\n"
                      "Content-Length: %zu\r\n\r\n",
-                     length);
+                     BEGIN_MS + 1000000LL, length);
 
     EXPECT(length < size - (size_t)n);
     memcpy(to + n, event, length);
-    peer.expected = given ? RUN : outcome(&r, peer.bytes, peer.length);
+    peer.expected = given ? PLAY : outcome(&r, peer.bytes, peer.length);
     return (size_t)n + length;
 }
 
@@ -361,17 +352,17 @@ static void answer_next(void)
         answer_text(first_event);
         break;
     case 1:
-        EXPECT(peer.answered[0] == 1 && peer.logged == 0);
+        EXPECT(peer.answered[0] == 1 && peer.result.lines == 0);
         if (peer.mode % KINDS == NEXT) {
             judge_input();
-            answer(peer.bytes, peer.length, 0);
+            answer(peer.bytes, peer.length, KEEP);
             break;
         }
         event_out("between", "!~");
-        answer(event, make_event(event, sizeof event), 0);
+        answer(event, make_event(event, sizeof event), KEEP);
         break;
     case 2:
-        EXPECT(peer.expected != RUN || peer.answered[1] == 1);
+        EXPECT(peer.expected != PLAY || peer.answered[1] == 1);
         event_out("last", "");
         answer_text(last_event);
         break;
@@ -384,7 +375,7 @@ static void answer_next(void)
 static void answer_post(void)
 {
     if (peer.events == 2 && peer.mode % KINDS == POST)
-        answer(peer.bytes, peer.length, 1);
+        answer(peer.bytes, peer.length, FIN);
     else
         answer_text(accepted);
 }
@@ -441,171 +432,76 @@ static void judge_sent(void)
             answer_next();
         } else {
             check_post(&r, body);
-            if (peer.answer_left == 0)
+            if (!is_answering())
                 answer_post();
         }
     }
     free(body);
 }
 
-/* System calls */
+/* The peer of the kernel: peer.h */
 
-static int interrupted(void)
+void peer_start(struct peer *p, const struct plan *plan, unsigned port)
 {
-    errno = EINTR;
-    return (peer.mode & INTERRUPT) && peer.calls++ % 3 == 0;
+    memset(p, 0, sizeof *p);
+    p->plan = plan;
+    p->port = port;
 }
 
-void simulated_exit(int status)
+int peer_open(struct peer *p)
 {
-    EXPECT(status == 1);
-    longjmp(peer.end, 1);
-}
-
-int clock_gettime(clockid_t clock, struct timespec *t)
-{
-    int64_t now = peer.now_ns += 1000;
-
-    t->tv_sec = now / 1000000000 + (clock == CLOCK_REALTIME ? 1735481234 : 0);
-    t->tv_nsec = now % 1000000000;
-    return 0;
-}
-
-int nanosleep(const struct timespec *t, struct timespec *left)
-{
-    int64_t ns = t->tv_sec * INT64_C(1000000000) + t->tv_nsec;
-    int half = interrupted();
-
-    EXPECT(t->tv_sec >= 0 && t->tv_nsec >= 0 && t->tv_nsec < 1000000000);
-    EXPECT(ns <= 900 * INT64_C(1000000000));
-    if (half)
-        ns -= ns / 2;
-    peer.now_ns += ns;
-    if (half && left) {
-        left->tv_sec = ns / 1000000000;
-        left->tv_nsec = ns % 1000000000;
-    }
-    return half ? -1 : 0;
-}
-
-int socket(int domain, int type, int protocol)
-{
-    EXPECT(domain == AF_INET && (type & 15) == SOCK_STREAM && protocol == 0);
-    EXPECT(!peer.open);
-    return DESCRIPTOR;
-}
-
-int connect(int fd, const struct sockaddr *to, socklen_t length)
-{
-    EXPECT(fd == DESCRIPTOR && !peer.open && to && length > 0);
-    peer.open = 1;
+    EXPECT(!peer.connection && p->count < CONNECTIONS_MAX);
+    peer.connection = &p->connection[p->count];
     peer.sent_length = peer.judged = 0;
-    answer(NULL, 0, 0);
-    return 0;
+    return p->count++;
 }
 
-int fcntl(int fd, int command, ...)
+static int ends(const char *with)
 {
-    EXPECT(fd == DESCRIPTOR);
-    (void)command;
-    return 0;
+    size_t length = strlen(with);
+
+    return peer.sent_length >= length &&
+           memcmp(peer.sent + peer.sent_length - length, with, length) == 0;
 }
 
-int setsockopt(int fd, int level, int option, const void *value,
-               socklen_t length)
+void peer_take(struct peer *p, int connection, const char *bytes, size_t length)
 {
-    EXPECT(fd == DESCRIPTOR && level >= 0 && option > 0 && value && length > 0);
-    return 0;
-}
-
-int close(int fd)
-{
-    EXPECT(fd == DESCRIPTOR && peer.open);
-    judge_sent();
-    peer.open = 0;
-    return 0;
-}
-
-int simulated_poll(struct pollfd *fds, nfds_t count, int timeout_ms)
-{
-    /* A run that ended leaves behind that it had a connection. */
-    if (peer.events == 0 && fds[0].fd < 0)
-        return 0;
-    EXPECT(count == 1 && fds[0].fd == DESCRIPTOR && peer.open);
-    if (interrupted())
-        return -1;
-    if (timeout_ms != 0)
-        judge_sent();
-    fds[0].revents = (short)(fds[0].events & POLLOUT);
-    if (timeout_ms < 0 || peer.answer_left > 0 || peer.finished)
-        fds[0].revents |= (short)(fds[0].events & POLLIN);
-    else if (timeout_ms > 0 && !fds[0].revents)
-        peer.now_ns += timeout_ms * INT64_C(1000000);
-    return fds[0].revents != 0;
-}
-
-/* A peer that has nothing more to say closes: nothing else would end the wait
- * for it. */
-ssize_t read(int fd, void *to, size_t size)
-{
-    size_t n = peer.mode & DRIBBLE ? 1 : size;
-
-    EXPECT(fd == DESCRIPTOR && peer.open && size > 0);
-    if (interrupted())
-        return -1;
-    judge_sent();
-    n = n < peer.answer_left ? n : peer.answer_left;
-    if (n > 0)
-        memcpy(to, peer.answer, n);
-    peer.answer += n;
-    peer.answer_left -= n;
-    return (ssize_t)n;
-}
-
-ssize_t writev(int fd, const struct iovec *v, int count)
-{
-    size_t room = peer.mode & SHORT ? 7 : SENT_BYTES_MAX, n, sum = 0;
-
-    EXPECT(fd == DESCRIPTOR && peer.open);
-    if (interrupted())
-        return -1;
-    for (; count-- > 0; v++, sum += n) {
-        n = v->iov_len < room - sum ? v->iov_len : room - sum;
-        EXPECT(n <= SENT_BYTES_MAX - peer.sent_length);
-        if (n > 0)
-            memcpy(peer.sent + peer.sent_length, v->iov_base, n);
-        peer.sent_length += n;
-    }
-    if ((peer.mode & EARLY) && peer.events == 2 && peer.answer_left == 0 &&
-        peer.mode % KINDS == POST)
+    EXPECT(&p->connection[connection] == peer.connection);
+    EXPECT(length <= SENT_BYTES_MAX - peer.sent_length);
+    memcpy(peer.sent + peer.sent_length, bytes, length);
+    peer.sent_length += length;
+    if ((peer.mode & EARLY) && peer.events == 2 && peer.mode % KINDS == POST &&
+        !is_answering())
         answer_post();
-    return (ssize_t)sum;
+    /* A request ends so, or with the error's JSON. */
+    if (ends("\r\n\r\n") || ends("}"))
+        judge_sent();
 }
 
-/* The log: a line for each fault, and nothing that a terminal obeys. */
-ssize_t write(int fd, const void *bytes, size_t length)
+void peer_close(struct peer *p, int connection)
 {
-    const char *line = bytes;
-
-    EXPECT(fd == 2 && begins(line, length, "rawstream: "));
-    EXPECT(memchr(line, '\n', length) == line + length - 1);
-    for (size_t i = 0; i + 1 < length; i++)
-        EXPECT((unsigned char)line[i] >= ' ' && line[i] != 0x7f);
-    peer.logged++;
-    return (ssize_t)length;
+    EXPECT(&p->connection[connection] == peer.connection);
+    judge_sent();
+    peer.connection = NULL;
 }
 
-int sigaction(int number, const struct sigaction *action, struct sigaction *old)
+void peer_sent(struct peer *p, int connection, size_t length)
 {
-    (void)number;
-    (void)action;
-    (void)old;
-    return 0;
+    p->connection[connection].sent += length;
+}
+
+void peer_wrong(struct peer *p, const char *format, ...)
+{
+    va_list list;
+
+    va_start(list, format);
+    vsnprintf(p->wrong, sizeof p->wrong, format, list);
+    va_end(list);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static char name[] = "bootstrap", *arguments[] = {name, NULL};
+    struct plan plan = {.endless = 1};
     static char *sent;
 
     if (size == 0)
@@ -617,10 +513,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     peer.mode = data[0];
     peer.bytes = (const char *)data + 1;
     peer.length = size - 1;
-    setenv("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9001", 1);
-    if (setjmp(peer.end) == 0)
-        main(1, arguments);
+    plan.write_piece = peer.mode & SHORT_WRITES ? 7 : 0;
+    plan.interrupt_every = peer.mode & INTERRUPT ? 3 : 0;
+    run_here(&plan, &peer.result);
+    if (*peer.result.why)
+        printf("%s\n", peer.result.why);
+    EXPECT(peer.result.outcome == EXITED && peer.result.status == 1);
     EXPECT(peer.answered[0] == 1);
-    EXPECT(peer.answered[2] == 1 || peer.expected == END);
+    EXPECT(peer.answered[2] == 1 || peer.expected == EXIT);
     return 0;
 }
