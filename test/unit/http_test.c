@@ -963,6 +963,8 @@ static void test_endpoint_refused(void)
         {"http://", HTTP_HOST},
         {"http:/127.0.0.1:80", HTTP_HOST},
         {"https://127.0.0.1:80", HTTP_HOST},
+        {"http://http://127.0.0.1:80", HTTP_HOST},
+        {"localhost.example:80", HTTP_HOST},
         {"http://127.0.0.1", HTTP_PORT},
         {"127.0.0.1:80/a b", HTTP_PATH},
         {"127.0.0.1:80/a?b", HTTP_PATH},
