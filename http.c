@@ -26,6 +26,7 @@
 
 /* Characters and numbers */
 
+/* Never true of a NUL, at which each text ends. */
 static int among(char c, const char *ranges, const char *others)
 {
     for (; *ranges != '\0'; ranges += 2)
@@ -40,7 +41,7 @@ size_t http_span(const char *text, const char *ranges, const char *others)
 {
     size_t n = 0;
 
-    while (text[n] != '\0' && among(text[n], ranges, others))
+    while (among(text[n], ranges, others))
         n++;
     return n;
 }
