@@ -1220,6 +1220,8 @@ static void test_refused_twice(void)
     CHECK_INT(http_header(&stream, "A", "c"), 0);
     CHECK_INT(http_status(&stream, 99), HTTP_HEADER);
     CHECK_INT(http_status(&stream, 200), HTTP_HEADER);
+    CHECK_INT(http_header(&stream, "B", "c"), HTTP_HEADER);
+    CHECK_INT(http_cookie(&stream, "a=b"), HTTP_HEADER);
     CHECK_TEXT(stream.detail, "status 99: not from 200 to 599");
     begin("a plain head that has left takes no status");
     CHECK_INT(http_write(&stream, "x", 1), 0);
