@@ -24,11 +24,14 @@ set -- $dir/test/json_test $dir/test/http_test "$dir/test/log_test 8000" \
      --bin hello=$dir/test/hello.checked $dir/test/bootstrap.checked \
      test/wire/*.txt test/wire/README.md" \
     "sh test/wire/by-hand.sh $dir/test/bootstrap.checked $dir/test/puppet.checked"
+# A folder for each test: numbers of processes come again.
+n=0
 for test; do
-    LLVM_PROFILE_FILE=$PWD/$dir/profiles/%c%p-%m.profraw \
+    n=$((n + 1))
+    LLVM_PROFILE_FILE=$PWD/$dir/profiles/$n/%c%p-%m.profraw \
         sh -c "$test" >$dir/log 2>&1 || { cat $dir/log; exit 1; }
 done
-llvm-profdata$version merge -failure-mode=all -o $dir/all.profdata $dir/profiles 2>$dir/log || { cat $dir/log; exit 1; }
+llvm-profdata$version merge -failure-mode=all -o $dir/all.profdata $dir/profiles/* 2>$dir/log || { cat $dir/log; exit 1; }
 set -- $dir/test/bootstrap.checked
 for object in test/puppet.checked test/hello.checked test/json_test test/http_test \
     test/log_test fault/fault fault/pacing; do

@@ -1256,9 +1256,35 @@ static void test_capacity(void)
     }
 }
 
+/* Its reader leaves while it waits for room, and meanwhile nothing else. */
+static void test_print(void)
+{
+    static char full[4096];
+    int ends[2], status;
+    pid_t child;
+
+    unit_case("print: closed by its reader while there is no room");
+    if (!CHECK(pipe(ends) == 0))
+        return;
+    (void)fcntl(ends[1], F_SETFL, O_NONBLOCK);
+    while (write(ends[1], full, sizeof full) > 0)
+        continue;
+    child = fork();
+    if (child == 0) {
+        (void)nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
+        _exit(0);
+    }
+    (void)close(ends[0]);
+    CHECK_INT(http_print(ends[1], "x", 1), HTTP_SYSTEM);
+    CHECK_INT(errno, EPIPE);
+    CHECK_INT(waitpid(child, &status, 0), child);
+    (void)close(ends[1]);
+}
+
 static void test_stream(void)
 {
     test_transmit();
+    test_print();
     test_format_to_stream();
     test_status();
     test_refused();
@@ -1307,6 +1333,7 @@ int main(int argc, char **argv)
 {
     if (argc == 2 && strcmp(argv[1], "--seeds") == 0)
         return print_seeds();
+    signal(SIGPIPE, SIG_IGN);
     signal(SIGALRM, look_for_hang);
     alarm(HANGS_S);
     wall = unit_before_wall(HTTP_MESSAGE_BYTES_MAX) + HTTP_MESSAGE_BYTES_MAX;
