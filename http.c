@@ -572,12 +572,12 @@ static const char *format_integer(struct http_text *t, const char *p,
     return p + 1;
 }
 
-/* As strlen(), of at most `limit` bytes; one below 0 is none. */
-static size_t length_within(const char *text, int limit)
+/* As strlen(), of at most `limit` bytes. */
+static size_t length_within(const char *text, size_t limit)
 {
     size_t n = 0;
 
-    while ((limit < 0 || n < (size_t)limit) && text[n] != '\0')
+    while (n < limit && text[n] != '\0')
         n++;
     return n;
 }
@@ -587,7 +587,7 @@ static size_t length_within(const char *text, int limit)
 static const char *convert(struct http_text *t, const char *p, va_list *list)
 {
     const char *text;
-    int limit = -1;
+    size_t limit = SIZE_MAX;
     char byte = *p;
 
     if (*p == 'c')
@@ -597,7 +597,7 @@ static const char *convert(struct http_text *t, const char *p, va_list *list)
         return p + 1;
     }
     if (p[0] == '.' && p[1] == '*' && p[2] == 's') {
-        limit = next_int(list);
+        limit = (size_t)next_int(list); /* below 0 it is none, as in C */
         p += 2;
     }
     if (*p != 's')

@@ -581,6 +581,14 @@ static void test_format(void)
     t = http_text_in(got, sizeof got);
     http_format(&t, "%ld%ld%ld%ld%ld%ld%ld", 1L, 2L, 3L, 4L, 5L, 6L, 7L);
     CHECK_TEXT(got, "1234567");
+    unit_case("format more strings than registers hold");
+    t = http_text_in(got, sizeof got);
+    http_format(&t, "%s%s%s%s%s%s%s", "a", "b", "c", "d", "e", "f", "g");
+    CHECK_TEXT(got, "abcdefg");
+    unit_case("what follows a conversion is none of it");
+    t = http_text_in(got, sizeof got);
+    http_format(&t, "%d*s %d.s %s*", 7, 8, "a");
+    CHECK_TEXT(got, "7*s 8.s a*");
     for (size_t size = 5; size <= 8; size++) {
         unit_case("format 6 bytes into %zu", size);
         t = http_text_in(unit_before_wall(size), size);
