@@ -48,6 +48,7 @@ static struct {
     /* -1: closed; CONNECTIONS_MAX: no socket, or not a connected one. */
     int descriptor[DESCRIPTORS_MAX];
     int connecting; /* the descriptor whose connect() was interrupted, or 0 */
+    int connected;  /* and poll() has said that its outcome is there */
     jmp_buf *back;  /* where run_here() waits; NULL: a process ends with us */
 } k;
 
@@ -234,9 +235,9 @@ WRAPPED(int, getsockopt, int fd, int level, int name, void *value,
     int code = faulty(GETSOCKOPT, fd), error = 0;
 
     (void)level, (void)length;
-    if (fd != k.connecting || name != SO_ERROR)
+    if (fd != k.connecting || !k.connected || name != SO_ERROR)
         wrong("getsockopt", name);
-    k.connecting = 0;
+    k.connecting = k.connected = 0;
     if (code > 0 && code < LATER(0))
         return -1;
     if (code == 0)
@@ -268,7 +269,7 @@ WRAPPED(int, poll, struct pollfd *p, nfds_t count, int timeout_ms)
     if (p->fd < 0 && k.back)
         return 0;
     if (p->events & POLLOUT)
-        p->revents = POLLOUT;
+        k.connected = p->revents = POLLOUT;
     else if (readable(connection(p->fd)))
         p->revents = POLLIN;
     if (p->revents)
@@ -452,7 +453,7 @@ static void play(const struct plan *plan, struct fault fault)
 
     k.plan = plan;
     k.fault = fault;
-    k.storm = k.connecting = 0;
+    k.storm = k.connecting = k.connected = 0;
     k.now_ns = k.begin_ns = k.fault_ns = k.event_ns = HOUR_NS;
     for (int fd = 0; fd < DESCRIPTORS_MAX; fd++)
         k.descriptor[fd] = fd < 3 ? CONNECTIONS_MAX : -1;
