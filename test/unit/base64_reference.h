@@ -9,7 +9,7 @@
 /* The number of bytes, or -1 for what is not the canonical encoding of any
  * bytes. `out` has room for 3 bytes for each 4 begun. */
 static inline long base64_reference_decode(char *out, const char *text,
-                                      size_t length)
+                                           size_t length)
 {
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
                                  "abcdefghijklmnopqrstuvwxyz0123456789+/";
