@@ -1033,7 +1033,9 @@ static void test_pure(void)
 }
 
 /*
- * Response stream, up to where it leaves: what leaves stands in the transcripts
+ * Response stream, up to where it leaves: what leaves stands in the
+ * transcripts. And what http.h says of a connection that the runtime, which is
+ * careful twice, does not show.
  */
 
 static struct http_stream stream;
@@ -1071,6 +1073,8 @@ static void test_transmit(void)
     struct http_text t;
 
     begin("a way out that is not HTTP's");
+    CHECK_INT(http_write(&stream, "", 0), 0);
+    CHECK_INT(given.count, 0);
     CHECK_INT(http_flush(&stream), 0);
     CHECK_INT(given.count, 1);
     CHECK_INT(http_flush(&stream), 0);
@@ -1187,6 +1191,8 @@ static void test_refused_twice(void)
     CHECK_INT(http_header(&stream, "Z", "d"), 0);
     CHECK_INT(http_header(&stream, "Y", "d"), 0);
     CHECK_INT(http_header(&stream, "d", ""), 0);
+    CHECK_INT(http_header(&stream, "X", "Efg:h"), 0);
+    CHECK_INT(http_header(&stream, "Ef", "d"), 0);
     CHECK_INT(http_header(&stream, "aBC", "e"), HTTP_HEADER);
     begin("a content type twice, of a plain body");
     CHECK_INT(http_header(&stream, "Content-Type", "a"), 0);
@@ -1262,6 +1268,56 @@ static void test_capacity(void)
         stretch(value, "", 't', "", n - strlen("Content-Type"));
         CHECK_INT(http_header(&stream, "Content-Type", value), rc);
     }
+    begin("a name for which the escapes before it leave no room");
+    CHECK_INT(http_status(&stream, 200), 0);
+    CHECK_INT(http_header(&stream, "A", stretch(value, "", '"', "", 6200)), 0);
+    CHECK_INT(http_header(&stream, stretch(value, "", 'n', "", 4000), "v"),
+              HTTP_HEADER);
+}
+
+static void test_look(void)
+{
+    struct http_connection c = {.fd = -1};
+    int ends[2];
+
+    begin("look: the peer speaks");
+    if (!CHECK(pipe(ends) == 0 && write(ends[1], "x", 1) == 1))
+        return;
+    c.fd = ends[0];
+    stream.connection = &c;
+    CHECK_INT(http_flush(&stream), 0);
+    CHECK_INT(http_look(&stream), HTTP_EARLY);
+    begin("look: an error that was there before");
+    stream.connection = &c;
+    CHECK_INT(http_status(&stream, 1), HTTP_HEADER);
+    CHECK_INT(http_look(&stream), HTTP_HEADER);
+    CHECK_INT(c.fd, ends[0]);
+    (void)close(ends[0]);
+    (void)close(ends[1]);
+}
+
+static void one_receive(const char *text, int rc, int kept_open)
+{
+    struct http_connection c = {.fd = -1};
+    int ends[2];
+
+    unit_case("receive: %.30s", text);
+    if (!CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0))
+        return;
+    CHECK_INT(write(ends[1], text, strlen(text)), strlen(text));
+    c.fd = ends[0];
+    http_message_start(&message, wall - HTTP_MESSAGE_BYTES_MAX);
+    CHECK_INT(http_receive(&c, &message, 60000), rc);
+    CHECK_INT(c.fd >= 0, kept_open);
+    http_close(&c);
+    (void)close(ends[1]);
+}
+
+static void test_receive(void)
+{
+    one_receive(S L5 END, 0, 1);
+    one_receive(S "Connection: close\r\n" L5 END, 0, 0);
+    one_receive(S "X\r\n" L5 END, HTTP_FIELD_LINE, 0);
 }
 
 /* Its reader leaves while it waits for room, and meanwhile nothing else. */
@@ -1292,6 +1348,8 @@ static void test_print(void)
 static void test_stream(void)
 {
     test_transmit();
+    test_look();
+    test_receive();
     test_print();
     test_format_to_stream();
     test_status();
