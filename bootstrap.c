@@ -225,7 +225,8 @@ int lambda_read_request(struct lambda_request *r, const struct invocation *in,
     }
     if (r->context.type != JSON_OBJECT)
         return 0;
-    /* What is wrong first is told: it is looked at last. */
+    /* A later check replaces what an earlier one found: of several things that
+     * are wrong, the query's is told, then the headers', then the body's. */
     take_body(r, &body, base64.type == JSON_TRUE);
     check_object(r, &r->headers, "headers must be an object");
     check_object(r, &r->query, "queryStringParameters must be an object");
@@ -280,7 +281,10 @@ int lambda_body(const struct lambda_request *r, const char *name, char *out,
     size_t at;
     int rc = json_pick(r->body, r->body_length, 0, &want, 1, &at);
 
-    return rc < 0 ? rc : decode_value(&value, out, size);
+    if (rc == 0)
+        return decode_value(&value, out, size);
+    *out = '\0';
+    return rc;
 }
 
 /* RFC 6265, section 4.2.1: cookie-pair *( ";" SP cookie-pair ). */
@@ -313,7 +317,7 @@ int lambda_cookie(const struct lambda_request *r, const char *name, char *out,
     static char list[HTTP_HEADERS_BYTES_MAX + 1];
     struct json_reader reader;
     struct json_token cookies;
-    int rc;
+    int rc, unread = 0;
 
     if (r->cookies.type != JSON_ARRAY) {
         rc = lambda_header(r, "cookie", list, sizeof list);
@@ -327,7 +331,12 @@ int lambda_cookie(const struct lambda_request *r, const char *name, char *out,
     while (rc == 0 && json_element(&reader, &cookies) > 0) /* payload 2.0 */
         if (json_string(&cookies, list, sizeof list))
             rc = get_cookie(list, name, out, size);
-    return rc;
+        else if (cookies.type == JSON_STRING)
+            unread = JSON_RANGE; /* it could be this one */
+    if (rc != 0 || unread == 0)
+        return rc;
+    *out = '\0';
+    return unread;
 }
 
 /* Text and errors */
@@ -396,7 +405,7 @@ static struct {
     int least; /* level, where it is JSON */
     const char *id;
     char tenant[TENANT_BYTES_MAX + 1];
-} logs = {0}; /* which puts it into .data: one page fewer */
+} logs = {0}; /* with gcc's flag in the Makefile in .data: a page fewer */
 
 static const char level_names[][6] = {"TRACE", "DEBUG", "INFO",
                                       "WARN",  "ERROR", "FATAL"};
@@ -565,11 +574,12 @@ static void fault_of(struct runtime *r, const char *what, const char *id,
         http_format(&t, "status %d", rc);
     else if (rc == HTTP_SYSTEM)
         http_format(&t, "%s, errno %d", system_reason(errno), errno);
-    else if (rc <= HTTP_TRUNCATED && rc >= HTTP_INTERIM)
+    else if (rc <= HTTP_TRUNCATED && rc >= HTTP_INTERIM) /* what was read */
         http_format(&t, "%s at byte %zu", http_reason(rc),
                     r->message.taken + r->message.at);
     else
         http_format(&t, "%s", http_reason(rc));
+    /* Status 500 is AWS's "container error": the runtime should exit. */
     fault(r, what, id, why, rc == 500);
 }
 
@@ -604,7 +614,7 @@ static int failed(struct http_stream *s, int rc)
     return 1;
 }
 
-/* Brings an invocation to its end; rc is what the handler gave.
+/* Sends what concludes an invocation; rc is what the handler gave.
  *
  *   the handler         | nothing has left yet | the head has left
  *   --------------------+----------------------+---------------------
@@ -647,7 +657,8 @@ static void on_signal(int signal, void (*action)(int))
     (void)sigaction(signal, &a, NULL);
 }
 
-/* A worker is asked to end: it does not ask for another event. */
+/* A worker is asked to end: it answers the event that it has, and asks for no
+ * other. One that is just arriving is lost: the environment ends. */
 static volatile sig_atomic_t busy = 0, ending = 0;
 
 static void end_when_idle(int signal)
@@ -713,7 +724,8 @@ static int read_reply(struct runtime *r, int sent)
     return rc;
 }
 
-/* Brings an invocation, or the initialisation, to its end; rc is what the
+/* Ends an invocation, or the initialisation: sends what concludes it, reads
+ * Lambda's reply, and counts a fault when either fails. `rc` is what the
  * handler gave. */
 static void answer(struct runtime *r, int rc, const char *what, const char *id)
 {
@@ -770,8 +782,7 @@ static void invoke(struct runtime *r)
     set_trace_id(&in);
     http_start(&r->stream, &r->connection, id, invocation_id);
     answer(r, handler_invoke(&in, &r->stream), "response to ", id);
-    logs.id = logs.tenant; /* "" */
-    logs.id = "";
+    logs.id = ""; /* lines from now on belong to no invocation */
     logs.tenant[0] = '\0';
 }
 
@@ -827,8 +838,8 @@ struct workers {
     struct runtime *runtime;
     const char *api;
     int parent; /* this process's id */
-    int told;   /* where workers tell, and where that is read */
-    int heard;
+    int told;   /* descriptors: workers write a byte to `told`, and the */
+    int heard;  /* parent reads it from `heard` */
     int deaths; /* by signals, in a row, without an event between them */
     int count;
     pid_t pids[WORKERS_MAX]; /* 0 where there is none */
@@ -863,18 +874,18 @@ static void on_child(int signal)
 static int wait_for_first(const struct workers *w)
 {
     int status = 0;
-    char heard = 0;
+    char byte = 0;
 
-    while (heard != READY) {
+    while (byte != READY) {
         /* Process 1 gets others' children, and a child may only be stopped. */
-        if (heard == ENDED && waitpid(w->pids[0], &status, WNOHANG) > 0) {
+        if (byte == ENDED && waitpid(w->pids[0], &status, WNOHANG) > 0) {
             if (WIFSIGNALED(status))
                 log_line(LAMBDA_FATAL, "worker", "",
                          "ended by a signal in its start");
             return -1;
         }
-        if (read(w->heard, &heard, 1) < 0)
-            heard = 0; /* interrupted */
+        if (read(w->heard, &byte, 1) < 0)
+            byte = 0; /* interrupted */
     }
     return 0;
 }

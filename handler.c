@@ -18,6 +18,7 @@
 /* What must be left for the last lines when the words have to stop, and what
  * a wake-up may be late before the schedule starts again from it. */
 #define MARGIN_NS (SECOND_NS / 10)
+#define FAR_MS    INT64_C(1000000000000) /* 31 years */
 
 enum { JSON, TEXT, SSE, FORMATS };
 
@@ -30,6 +31,7 @@ struct job {
     struct http_stream *out;
     struct http_text *text; /* of the response */
     int http;               /* the event is an HTTP request */
+    int head;               /* with the method HEAD: the answer has no body */
     int format;
     struct json_token rest; /* of the sentence */
     long word_count;
@@ -62,8 +64,9 @@ static int format_of(const struct json_token *name)
     return format;
 }
 
-/* Sets what a JSON text gives, over what was set before. A delay is a number,
- * or a string where all values are: `type`. NULL, or what is wrong. */
+/* Sets what a JSON text gives, over what was set before. `type` is that of a
+ * delay: JSON_STRING where every value is a string, or JSON_NUMBER. NULL, or
+ * what is wrong. */
 static const char *set(struct job *j, char *text, size_t length, int type)
 {
     static char bytes[80];
@@ -74,7 +77,7 @@ static const char *set(struct job *j, char *text, size_t length, int type)
     size_t at;
     int rc = json_pick(text, length, 0, wants, 3, &at);
 
-    if (rc < 0) {
+    if (rc < 0) { /* as only a body can be: the rest has been read before */
         lambda_json_reason(&reason, "body", rc, at);
         return bytes;
     }
@@ -251,6 +254,8 @@ static int refuse(struct job *j, const char *why)
         return lambda_fail(j->out, "Function.InvalidEvent", why);
     j->format = JSON;
     put_head(j, 400);
+    if (j->head)
+        return 0;
     http_format(j->text, "{\"status\":\"error\",\"error\":");
     lambda_quote(j->text, why, strlen(why));
     http_format(j->text, "}\n");
@@ -283,10 +288,10 @@ static int stream_words(struct job *j, const struct invocation *in)
     int rc;
 
     start_clock(j);
-    /* A deadline that is past on arrival, or further off than 30 years, is
-     * none. */
+    /* A deadline that is past on arrival is none, nor is one so far off that
+     * nanoseconds could not hold it. */
     j->limit_ns = INT64_MAX;
-    if (left_ms > 0 && left_ms < 1000 * SECOND_NS)
+    if (left_ms > 0 && left_ms < FAR_MS)
         j->limit_ns = j->now_ns + left_ms * (SECOND_NS / 1000) - MARGIN_NS;
     rc = send_start(j, in->request_id);
     while (rc == 0 && (length = next_word(&j->rest, &word)) > 0) {
@@ -328,12 +333,15 @@ int handler_invoke(const struct invocation *in, struct http_stream *out)
     j.http = lambda_read_request(&request, in, out);
     if (j.http < 0)
         return j.http;
+    j.head = j.http && json_equal(&request.method, "HEAD");
     wrong = j.http ? set_request(&j, &request)
                    : set(&j, in->event, in->event_length, JSON_NUMBER);
     if (!wrong)
         wrong = set_options(&j);
     if (wrong)
         return refuse(&j, wrong);
+    /* In place, which ends an option's life as JSON: a run by hand has only
+     * this event, and in Lambda there are no options. */
     j.rest.length = json_decode(&j.rest, j.rest.text);
     sentence = j.rest;
     while (next_word(&sentence, &word) > 0)
@@ -341,5 +349,5 @@ int handler_invoke(const struct invocation *in, struct http_stream *out)
     if (j.http && j.format == SSE && !resume(&j, &request))
         return http_status(out, 204);
     put_head(&j, 200);
-    return stream_words(&j, in);
+    return j.head ? 0 : stream_words(&j, in);
 }

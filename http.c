@@ -285,7 +285,7 @@ static int lists(const char *list, const char *word)
  * guess, for an event cut short must never look like a whole one. */
 static int frame(struct http_message *m)
 {
-    int count, http11 = m->reusable;
+    int count, http11 = m->reusable; /* status_line() has set it so */
     const char *option = http_field_value(m, "Connection", &count), *digits,
                *coding;
     int64_t length = 0;
@@ -977,8 +977,9 @@ int http_next(struct http_connection *c, struct http_message *m)
 {
     int reused, rc;
 
-    /* If an idle connection turns out dead, across a freeze perhaps, ask once
-     * more on a new one: Lambda hands out the same event again. */
+    /* If an idle connection turns out dead, across a freeze perhaps, and nothing
+     * of an answer has come, ask once more on a new one: Lambda gives an event
+     * again until it has been answered. */
     do {
         reused = c->reused;
         rc = ask(c, m);

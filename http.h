@@ -8,7 +8,8 @@
  *
  * - The prefix says where a function lives: lambda_ in bootstrap.c, http_ in
  *   http.c, json_ in json.c. handler_ is yours.
- * - Results: >= 0 is success (sometimes a count), < 0 an enum http_error.
+ * - Results: >= 0 is success (sometimes a count), < 0 an enum http_error, or
+ *   what the function says: the numbers of enum json_error are others.
  *   Parsers give > 0 for done, 0 for more bytes needed, < 0 for an error.
  * - Memory is the caller's; nothing is allocated. Text is NUL-terminated where
  *   no length stands beside it.
@@ -48,7 +49,8 @@ extern "C" {
  * process, which answers many; with AWS_LAMBDA_MAX_CONCURRENCY there are
  * several such processes, workers, each with static data of its own. SIGPIPE is
  * ignored; a child process inherits that, and should set SIG_DFL before it runs
- * a program.
+ * a program. In a worker SIGTERM interrupts system calls: read, poll and
+ * nanosleep can fail with EINTR, and are to be called again.
  *
  * Without a C library (plain `make` on Linux) a handler may call the functions
  * of this section and of json.h, and these:
@@ -57,7 +59,7 @@ extern "C" {
  * errno is there, too. `make HOSTED=1` builds with your C library.
  */
 
-struct http_stream; /* the response: `out` in what follows */
+struct http_stream; /* the response: a parameter `out` of this type */
 
 /* One event. All of it is valid until handler_invoke() returns. */
 struct invocation {
@@ -67,16 +69,18 @@ struct invocation {
     const struct http_message *message; /* private: see lambda_field() */
 };
 
-/* Called once, before the first event. Gives 0, or lambda_fail(out, ...), the
- * only call that `out` takes here: the process reports the error and ends. In
- * a run by hand the error is printed with the usage (exit status 2).
- * `options` is a JSON object of strings, see lambda_option(): those of a run by
- * hand; in Lambda it is empty. Its text stays as long as the process. */
+/* Called once in each process, before its first event. Gives 0, or
+ * lambda_fail(out, ...), the only call that `out` takes here: the process
+ * reports the error and ends. In a run by hand the error is printed with the
+ * usage (exit status 2). `options` is a JSON object of strings, see
+ * lambda_option(): those of a run by hand; in Lambda it is empty. Its text
+ * stays as long as the process. */
 int handler_init(struct http_stream *out, const struct json_token *options);
 
 /* What `--help` says of the handler's own options in runs by hand: lines like
- * "  --name VALUE    what it does\n". An option that has no line here is
- * refused; event, timeout, help and version are taken. */
+ * "  --name VALUE    what it does\n", that begin with two spaces, the name and
+ * a space. Each option has a value. One that has no line here is refused;
+ * event, timeout, help and version are taken. */
 const char *handler_usage(void);
 
 /* Called for each event. Gives >= 0, or < 0 for a failure, which lambda_fail()
@@ -114,8 +118,8 @@ int lambda_read_request(struct lambda_request *request,
                         const struct invocation *in, struct http_stream *out);
 
 /* Copies the path, percent-decoded once, without the query; gives `out`. NULL,
- * and `out` is of no use, when there is none, or as it came it does not fit in
- * `size` bytes with a NUL, or it has a NUL (%00) inside. It can have "..", a
+ * and `out` is of no use, when there is none, when before decoding it has more
+ * than `size` - 1 bytes, or when it has a NUL (%00) inside. It can have "..", a
  * slash that was %2F, and any other byte: check it before it names a file. (An
  * HTTP API, which cannot stream, is reported to give a decoded path.) */
 char *lambda_path(const struct lambda_request *request, char *out, size_t size);
@@ -125,10 +129,12 @@ char *lambda_path(const struct lambda_request *request, char *out, size_t size);
  * descends as in json_pick(); or of an option that handler_init() was given.
  * 1: `out` is the value decoded, with a NUL behind it. 0: there is none, and
  * `out` stays as it was: put a default into it first. Else an enum json_error:
- * JSON_TYPE when the value is no string, JSON_RANGE when it has more than
- * `size` - 1 bytes or a NUL inside, and `out` is ""; of lambda_body(), also for
- * a body that is no JSON object, an empty one too.
- * Each call reads its object once: for many members of a large body take
+ * and `out` is "": JSON_TYPE when the value is no string, JSON_RANGE when it
+ * has more than `size` - 1 bytes or a NUL inside. lambda_body() gives
+ * JSON_TYPE, JSON_INVALID or JSON_DEPTH for a body that is no JSON object
+ * (JSON_INVALID when it is empty); lambda_cookie() gives JSON_RANGE, too, when
+ * the cookie may be among those that have more than HTTP_HEADERS_BYTES_MAX
+ * bytes. Each call reads its object once: for many members of a large body take
  * json_pick(). */
 int lambda_query(const struct lambda_request *request, const char *name,
                  char *out, size_t size);
@@ -142,7 +148,8 @@ int lambda_option(const struct json_token *options, const char *name, char *out,
                   size_t size);
 
 /* A header of Lambda's answer to GET /next, which brought the event, "" when it
- * did not come: Lambda-Runtime-Invoked-Function-Arn, Lambda-Runtime-Trace-Id,
+ * did not come, the last when it came twice:
+ * Lambda-Runtime-Invoked-Function-Arn, Lambda-Runtime-Trace-Id,
  * Lambda-Runtime-Client-Context, Lambda-Runtime-Cognito-Identity,
  * Lambda-Runtime-Aws-Tenant-Id, and what may be new. */
 const char *lambda_field(const struct invocation *in, const char *name);
@@ -201,10 +208,10 @@ struct http_text http_text_in(char *bytes, size_t size);
  * http_write() or http_flush(), or with the end. */
 void http_append(struct http_text *t, const char *bytes, size_t length);
 
-/* As printf, which has more conversions than this: %s %.*s %c %% and, each with
- * a width, a 0 before that, and l, ll or z, as you like: %d %u %x. Any other is
- * an error that names it, HTTP_FORMAT of a response; of other text, it is
- * `full` from there on. */
+/* As printf, of which it knows %s, %.*s, %c, %%, and %d, %u, %x with an
+ * optional 0, width (at most 32) and l, ll or z: not %5s, not %p. An unknown
+ * conversion ends the text: of a response that is the error HTTP_FORMAT, which
+ * names it; of other text, `full` is set. */
 void http_format(struct http_text *t, const char *format, ...) HTTP_LIKE_PRINTF;
 
 /* Adds a JSON string, with its quotes. What is not UTF-8 becomes U+FFFD. */
@@ -253,18 +260,19 @@ void lambda_log(const struct invocation *in, enum lambda_level level,
 void lambda_json_reason(struct http_text *t, const char *what, int error,
                         size_t at);
 
-/* Reads the decimal number that `text` begins with, at most `limit` (itself at
- * most 10^17); gives its end, or NULL when there is none, and `number` is then
- * of no use. */
+/* Reads the digits that `text` begins with, without a sign; gives the first
+ * byte behind them. NULL, and `number` is of no use, when there is no digit or
+ * the number is above `limit` (itself at most 10^17). */
 const char *http_decimal(const char *text, int64_t limit, int64_t *number);
 
 /* How many bytes at the beginning of `text` lie in the ranges, each given by
  * its first and last character ("azAZ09"), or are among `others`. */
 size_t http_span(const char *text, const char *ranges, const char *others);
 
-/* Base64 (RFC 4648, section 4), padded. Encoding writes 4 bytes for each 3
- * begun and gives their number. Decoding may be in place; it gives the number
- * of bytes, or -1 when `text` is not canonical base64. */
+/* Base64 (RFC 4648, section 4), padded; no NUL is written. Encoding writes 4
+ * bytes for each 3 begun and gives their number. Decoding writes at most 3 for
+ * each 4, perhaps in place; it gives their number, or -1 when `text` is not
+ * canonical base64. */
 size_t http_base64_encode(char *out, const char *bytes, size_t length);
 int64_t http_base64_decode(char *out, const char *text, size_t length);
 
@@ -283,15 +291,16 @@ enum http_error {
     HTTP_FIELDS = -8,      /* more than HTTP_FIELDS_MAX */
     HTTP_LENGTH = -9,      /* Content-Length: section 6.2 */
     HTTP_CODING = -10,     /* Transfer-Encoding: section 6.1 */
-    HTTP_UNFRAMED = -11,   /* neither: completeness cannot be known */
+    HTTP_UNFRAMED = -11,   /* neither of the two: its end cannot be known */
     HTTP_CHUNK = -12,      /* section 7.1 */
     HTTP_BODY = -13,       /* larger than HTTP_BODY_BYTES_MAX */
     HTTP_INTERIM = -14,    /* 101, or more than HTTP_INTERIM_MAX 1xx */
     HTTP_EARLY = -15,      /* the peer spoke or left before our end */
-    HTTP_TIMEOUT = -16,    /* the rest of an early reply did not come */
+    HTTP_TIMEOUT = -16,    /* nothing came within timeout_ms */
     HTTP_HOST = -17,       /* of an endpoint, as are the next two */
     HTTP_PORT = -18,
     HTTP_PATH = -19,
+    /* From here on the handler's own; bootstrap.c asks for <= HTTP_HEADER. */
     HTTP_HEADER = -20, /* the handler gave a bad status, header or cookie */
     HTTP_FORMAT = -21, /* the handler gave http_format() a bad conversion */
     HTTP_FAILED = -22  /* the handler called lambda_fail() */
@@ -349,8 +358,8 @@ struct http_field {
 struct http_message {
     char *buffer; /* of HTTP_MESSAGE_BYTES_MAX bytes */
     size_t end;   /* bytes stored */
-    size_t at;    /* bytes looked at */
-    size_t taken; /* bytes already dropped from before `at` */
+    size_t at;    /* index of the next byte to look at */
+    size_t taken; /* bytes of chunk lines removed so far from before `at` */
 
     int status;
     int reusable; /* the connection may carry another request */
@@ -360,7 +369,8 @@ struct http_message {
 
     /* private */
     size_t line; /* where the line being read begins */
-    size_t left; /* of the head, the line, the data or the trailer section */
+    size_t left; /* bytes that the head, the line, the data or the trailer
+                  * section may still have */
     int state;
     int interim;
 
@@ -376,9 +386,9 @@ void http_message_start(struct http_message *m, char *buffer);
  * place: sections 4 to 7. */
 int http_parse(struct http_message *m);
 
-/* The value of the fields of that name, in any case of letters, and how many
- * there are: `count` is -1 when their values differ. NULL when there is none.
- * Trailer fields are never among them (section 7.1.2). */
+/* The value of the last field of that name, in any case of letters, and how
+ * many there are: `count` is -1 when their values differ. NULL when there is
+ * none. Trailer fields are never among them (section 7.1.2). */
 char *http_field_value(const struct http_message *m, const char *name,
                        int *count);
 
@@ -408,11 +418,13 @@ struct http_connection {
 void http_close(struct http_connection *c);
 
 /* Asks for the next event (GET .../invocation/next) and waits for it, for ever
- * if need be. 0, or an error; the connection is then closed. */
+ * if need be. `m` was started once. 0: it is complete, with any status. An
+ * error closes the connection. */
 int http_next(struct http_connection *c, struct http_message *m);
 
-/* Reads the answer to a request, each part within `timeout_ms` of the one
- * before (-1: no limit). 0, or an error. The connection is closed on an error,
+/* Reads the answer to a request into `m`, which was started for it, each part
+ * within `timeout_ms` of the one before (-1: no limit). 0, or an error. The
+ * connection is closed on an error,
  * and where the message does not allow another request (section 9.3). */
 int http_receive(struct http_connection *c, struct http_message *m,
                  int timeout_ms);

@@ -33,7 +33,8 @@ size_t json_utf8(const char *text, size_t length, uint32_t *code)
         c = c << 6 | (text[n++] & 0x3f);
     }
     c &= bit - 1;
-    /* What is below bit >> 5 has a shorter form. */
+    /* What is below 0x80, or with more bytes below bit >> 5, has a shorter
+     * form. */
     if (c < 0x80 || c < bit >> 5 || c > 0x10ffff || c >> 11 == 0xd800 >> 11)
         return 0;
     *code = c;
@@ -46,6 +47,8 @@ static size_t encode_utf8(char *out, uint32_t c)
 
     for (size_t i = n - 1; i > 0; i--, c >>= 6)
         out[i] = (char)(0x80 | (c & 0x3f));
+    /* The low byte of 0xf00 >> n is n ones, then zeros: the lead byte's mark.
+     */
     out[0] = (char)(n == 1 ? c : 0xf00u >> n | c);
     return n;
 }
@@ -169,8 +172,8 @@ static uint64_t load(const char *text)
 
 /* Looks at eight bytes at once: 0 when each stands for itself in a string. Else
  * one is a control, '"', '\\' or not ASCII, and the high bit of the lowest such
- * byte is set: by a subtraction that borrows, or because it was. What is set
- * above it may have been lent to it, and means nothing. */
+ * byte is set: by a subtraction that borrows, or because it was. The bits above
+ * that one may come from the borrow, and mean nothing. */
 static uint64_t special_in(uint64_t bytes)
 {
     return (bytes | (bytes - ' ' * EACH) | ((bytes ^ '"' * EACH) - EACH) |
@@ -428,8 +431,8 @@ static int is_half(int code, int first)
 }
 
 /* Decodes the character at r->at into at most 4 bytes; gives their number. A
- * backslash without an escape, which is in no token that was read, is itself.
- */
+ * backslash that begins no escape is copied; a token that json_next() gave has
+ * none. */
 static size_t character(struct json_reader *r, char *out)
 {
     char *from = r->at, *behind;

@@ -108,8 +108,9 @@ char *json_string(const struct json_token *token, char *out, size_t size);
 /* Whether the token is a string or name that, decoded, equals `text`. */
 int json_equal(const struct json_token *token, const char *text);
 
-/* Decodes a string or name into `out`, in UTF-8; gives the number of bytes,
- * which is never above the token's length. `out` may be the token's own text:
+/* Decodes a string or name (no token of another type) into `out`, in UTF-8 and
+ * without a NUL; gives the number of bytes, which is never above the token's
+ * length: so much room `out` needs. It may be the token's own text:
  * decoding in place ends its life as JSON. */
 size_t json_decode(const struct json_token *string, char *out);
 

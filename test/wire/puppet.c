@@ -154,8 +154,8 @@ static void put_value(struct http_stream *out, const char *label, int rc,
     http_format(&out->text, "%s ", label);
     if (rc > 0)
         lambda_quote(&out->text, value, strlen(value));
-    else
-        http_format(&out->text, "%d", rc);
+    else /* an error leaves an empty text */
+        http_format(&out->text, rc < 0 && *value ? "%d, but a text" : "%d", rc);
     http_format(&out->text, "\n");
 }
 
