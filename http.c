@@ -977,9 +977,9 @@ int http_next(struct http_connection *c, struct http_message *m)
 {
     int reused, rc;
 
-    /* If an idle connection turns out dead, across a freeze perhaps, and nothing
-     * of an answer has come, ask once more on a new one: Lambda gives an event
-     * again until it has been answered. */
+    /* If an idle connection turns out dead, across a freeze perhaps, and
+     * nothing of an answer has come, ask once more on a new one: Lambda gives
+     * an event again until it has been answered. */
     do {
         reused = c->reused;
         rc = ask(c, m);

@@ -939,8 +939,17 @@ static void test_equal(void)
         CHECK_INT(json_equal(&t, cases[i].name) != 0, cases[i].equal);
     }
     unit_case("a NUL in a name is not where the other ends");
-    t = token_of("body\\u0000x", 11);
-    CHECK(!json_equal(&t, "body\0x"));
+    {
+        char object[] = "{\"body\\u0000x\":1}";
+        const struct json_want want = {"body\0x", &t};
+        size_t at;
+
+        t.type = 0;
+        CHECK_INT(json_pick(object, strlen(object), 0, &want, 1, &at), 0);
+        CHECK_INT(t.type, 0);
+        t = token_of("body\\u0000x", 11);
+        CHECK(!json_equal(&t, "body\0x"));
+    }
     for (size_t n = 1; n <= 300; n++) {
         unit_case("a name of %zu bytes, each escaped", n);
         for (size_t i = 0; i < n; i++) {
