@@ -144,7 +144,7 @@ test: $(TESTS)
 
 # What function.zip may weigh, with handler.c and with test/hello.c, made by
 # gcc 12 and advzip: bytes. The aim is 13312 and 8704.
-BUDGET_x86_64 = 16100 11250
+BUDGET_x86_64 = 16150 11250
 BUDGET_aarch64 = 17400 12200
 
 $(P)/test/hello.zip: $(A)/test/hello.plain
