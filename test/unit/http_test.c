@@ -1287,7 +1287,13 @@ static void test_look(void)
     stream.connection = &c;
     CHECK_INT(http_flush(&stream), 0);
     CHECK_INT(http_look(&stream), HTTP_EARLY);
+    begin("look: before the head has left a connection can be another");
+    c.fd = dup(ends[0]);
+    stream.connection = &c;
+    CHECK_INT(http_look(&stream), 0);
+    CHECK_INT(c.fd, -1);
     begin("look: an error that was there before");
+    c.fd = ends[0];
     stream.connection = &c;
     CHECK_INT(http_status(&stream, 1), HTTP_HEADER);
     CHECK_INT(http_look(&stream), HTTP_HEADER);
