@@ -225,6 +225,7 @@ int lambda_read_request(struct lambda_request *r, const struct invocation *in,
     }
     if (r->context.type != JSON_OBJECT)
         return 0;
+    out->no_body = json_equal(&r->method, "HEAD");
     /* A later check replaces what an earlier one found: of several things that
      * are wrong, the query's is told, then the headers', then the body's. */
     take_body(r, &body, base64.type == JSON_TRUE);

@@ -31,7 +31,6 @@ struct job {
     struct http_stream *out;
     struct http_text *text; /* of the response */
     int http;               /* the event is an HTTP request */
-    int head;               /* with the method HEAD: the answer has no body */
     int format;
     struct json_token rest; /* of the sentence */
     long word_count;
@@ -254,8 +253,6 @@ static int refuse(struct job *j, const char *why)
         return lambda_fail(j->out, "Function.InvalidEvent", why);
     j->format = JSON;
     put_head(j, 400);
-    if (j->head)
-        return 0;
     http_format(j->text, "{\"status\":\"error\",\"error\":");
     lambda_quote(j->text, why, strlen(why));
     http_format(j->text, "}\n");
@@ -333,7 +330,6 @@ int handler_invoke(const struct invocation *in, struct http_stream *out)
     j.http = lambda_read_request(&request, in, out);
     if (j.http < 0)
         return j.http;
-    j.head = j.http && json_equal(&request.method, "HEAD");
     wrong = j.http ? set_request(&j, &request)
                    : set(&j, in->event, in->event_length, JSON_NUMBER);
     if (!wrong)
@@ -349,5 +345,7 @@ int handler_invoke(const struct invocation *in, struct http_stream *out)
     if (j.http && j.format == SSE && !resume(&j, &request))
         return http_status(out, 204);
     put_head(&j, 200);
-    return j.head ? 0 : stream_words(&j, in);
+    if (j.http && json_equal(&request.method, "HEAD"))
+        return 0; /* all of the answer: nobody waits for words */
+    return stream_words(&j, in);
 }

@@ -476,7 +476,7 @@ void http_append(struct http_text *t, const char *bytes, size_t length)
 {
     size_t room;
 
-    if (t->full || (t->stream && t->stream->error < 0))
+    if (t->full || (t->stream && (t->stream->error < 0 || t->stream->no_body)))
         return;
     while (length >= (room = t->size - t->length)) {
         if (!t->stream) {
@@ -1223,7 +1223,7 @@ static int transmit(struct http_stream *s, const void *bytes, size_t length,
 
 int http_write(struct http_stream *s, const void *bytes, size_t length)
 {
-    if (s->error < 0 || s->text.length + length == 0)
+    if (s->error < 0 || s->no_body || s->text.length + length == 0)
         return s->error;
     return s->transmit(s, bytes, length, "");
 }

@@ -168,7 +168,8 @@ int64_t lambda_clock_ns(int clock);
  * call begins the answer anew, and drops headers, cookies and gathered text.
  * Without it the response is a plain body, which a Function URL's client gets
  * with status 200. Give an answer one byte of body at least, or its client can
- * wait for ever; with status 204 or 304, and to a HEAD request, none. */
+ * wait for ever; with status 204 or 304, none. To a HEAD request the runtime
+ * sends no body, whatever is written: answer it as GET. */
 int http_status(struct http_stream *out, int status);
 
 /* Adds a header, before the first byte leaves. To a plain body only
@@ -447,6 +448,7 @@ struct http_stream {
     int system_error;          /* of HTTP_SYSTEM: its errno */
     int begun;                 /* the head has left, wholly or in part */
     int status;                /* of an HTTP answer; 0: a plain body */
+    int no_body;               /* to a HEAD request: what is written is dropped */
     size_t header_bytes;       /* names and values of headers and cookies */
     struct http_text headers;  /* JSON members; of a plain body its type */
     struct http_text cookies;  /* JSON elements */

@@ -69,35 +69,43 @@ static int read_range(const char *p, int64_t *from, int64_t *to)
     return *from < size ? 206 : 416;
 }
 
+/* The status, and what of the file to send. For If-Range, and for a list of
+ * tags, the file is sent whole. */
+static int choose(const struct lambda_request *r, const char *tag,
+                  int64_t *from, int64_t *to)
+{
+    char value[256] = "";
+
+    if (lambda_header(r, "If-None-Match", value, sizeof value) > 0 &&
+        strcmp(*value == 'W' ? value + 2 : value, tag) == 0)
+        return 304;
+    if (*to > 0 && lambda_header(r, "If-Range", value, sizeof value) == 0 &&
+        lambda_header(r, "Range", value, sizeof value) > 0)
+        return read_range(value, from, to);
+    return *to > 0 ? 200 : 204;
+}
+
 static int answer(const struct lambda_request *r, struct http_stream *out,
                   const char *name, int fd)
 {
-    char tag[20], value[256] = "";
+    char tag[20], range[80];
     struct http_text text = http_text_in(tag, sizeof tag);
     int64_t size = make_tag(fd, &text), from = 0, to = size;
-    int status = size > 0 ? 200 : 204, rc = 0;
+    int status = choose(r, tag, &from, &to), rc = 0;
 
     if (size < 0)
         return http_answer(out, 404, "text/plain", "no such file\n");
-    if (lambda_header(r, "If-None-Match", value, sizeof value) > 0 &&
-        strcmp(*value == 'W' ? value + 2 : value, tag) == 0)
-        status = 304; /* for a list of tags the file is sent again */
-    else if (size > 0 && lambda_header(r, "If-Range", value, 256) == 0 &&
-             lambda_header(r, "Range", value, 256) > 0)
-        status = read_range(value, &from, &to);
-    text = http_text_in(value, sizeof value);
-    if (status == 416) {
-        http_format(&text, "bytes */%ld", (long)size);
-        http_answer(out, 416, "text/plain", "no such range\n");
-        return http_header(out, "Content-Range", value);
-    }
     http_answer(out, status, type_of(name), "");
     http_header(out, "ETag", tag);
-    http_format(&text, "bytes %ld-%ld/%ld", (long)from, (long)to - 1,
-                (long)size);
+    text = http_text_in(range, sizeof range);
     if (status == 206)
-        http_header(out, "Content-Range", value);
-    if (status == 304 || json_equal(&r->method, "HEAD"))
+        http_format(&text, "bytes %ld-%ld/%ld", (long)from, (long)to - 1,
+                    (long)size);
+    if (status == 416)
+        http_format(&text, "bytes */%ld", (long)size);
+    if (text.length > 0)
+        http_header(out, "Content-Range", range);
+    if (status > 206 || json_equal(&r->method, "HEAD"))
         return 0;
     for (ssize_t n; rc >= 0 && from < to; from += n) {
         n = pread(fd, piece, sizeof piece, from);

@@ -12,7 +12,7 @@ coded() {
     ok "$1: coding" header Content-Encoding "$2"
     ok "$1: Vary" header Vary Accept-Encoding
 }
-for accept in gzip 'gzip;q=0.001' 'br, GZIP' 'br;q=1.0, gzip; q=0.5' '*' \
+for accept in gzip 'gzip;q=0.001' 'gzip;q=0.5, identity;q=0.5' 'br, GZIP' 'br;q=1.0, gzip; q=0.5' '*' \
     'identity;q=0, *;q=0.1' ' deflate ,gzip' 'x-gzip, gzip'; do
     coded "'$accept'" gzip " $accept"
 done
@@ -21,7 +21,7 @@ for accept in '' identity 'gzip;q=0' 'gzip;q=0.000, *' '*;q=0' br gzipped 'br;q=
     coded "'$accept'" '' " $accept"
 done
 for wrong in 'lines=0' 'lines=x' 'lines=-1' 'delay=-1' 'delay=nan' 'delay=inf' \
-    'delay=1e99' 'delay=x' 'lines=99999999999'; do
+    'delay=1e99' 'delay=x' 'lines=99999999999' 'lines=100001' 'lines=5x' 'delay=1s'; do
     get "/?$wrong" -m 60
     ok "$wrong: 400" status 400
 done
