@@ -1,5 +1,4 @@
-/* file.c - GET /files/NAME: a file of $FILES, or of `public` beside bootstrap
- */
+/* file.c - GET /files/NAME: a file of $FILES, or of public beside bootstrap */
 #include "http.h"
 
 #include <fcntl.h>
@@ -34,30 +33,23 @@ static const char *type_of(const char *name)
     return "application/octet-stream";
 }
 
-/* Every time in a zip is 1980, so the tag is made of the content (FNV-1a).
- * Gives the size, or -1 for what is not a regular file. */
-static int64_t make_tag(int fd, struct http_text *tag)
+/* The status, and what to send. Several tags or ranges are passed over. RFC
+ * 9110, section 14.1.2: "bytes=" first "-" [last], or "bytes=-" suffix. */
+static int choose(const struct lambda_request *r, const char *tag, long *from,
+                  long *to)
 {
-    uint64_t hash = UINT64_C(0xcbf29ce484222325);
-    int64_t size = 0;
-    ssize_t n;
+    char value[256] = "";
+    const char *p = value + 6;
+    int64_t first = -1, last = INT32_MAX, size = *to;
 
-    for (; (n = pread(fd, piece, sizeof piece, size)) > 0; size += n)
-        for (ssize_t i = 0; i < n; i++)
-            hash = (hash ^ piece[i]) * UINT64_C(0x100000001b3);
-    http_format(tag, "\"%016llx\"", (unsigned long long)hash);
-    return n < 0 ? -1 : size;
-}
-
-/* RFC 9110, section 14.1.2: "bytes=" first "-" [last], or "bytes=-" suffix.
- * 206, and what to send; 416; 200 for what may be passed over. */
-static int read_range(const char *p, int64_t *from, int64_t *to)
-{
-    int64_t size = *to, first = -1, last = INT32_MAX;
-
-    p = memcmp(p, "bytes=", 6) == 0 ? p + 6 : "";
-    if (*p != '-')
-        p = http_decimal(p, INT32_MAX, &first);
+    if (lambda_header(r, "If-None-Match", value, sizeof value) > 0 &&
+        strcmp(*value == 'W' ? value + 2 : value, tag) == 0)
+        return 304;
+    if (lambda_header(r, "If-Range", value, sizeof value) != 0 ||
+        lambda_header(r, "Range", value, sizeof value) <= 0 ||
+        memcmp(value, "bytes=", 6) != 0 || size == 0)
+        return size > 0 ? 200 : 204;
+    p = *p == '-' ? p : http_decimal(p, INT32_MAX, &first);
     if (!p || *p != '-')
         return 200;
     if (*++p != '\0' || first < 0)
@@ -69,50 +61,39 @@ static int read_range(const char *p, int64_t *from, int64_t *to)
     return *from < size ? 206 : 416;
 }
 
-/* The status, and what of the file to send. For If-Range, and for a list of
- * tags, the file is sent whole. */
-static int choose(const struct lambda_request *r, const char *tag,
-                  int64_t *from, int64_t *to)
-{
-    char value[256] = "";
-
-    if (lambda_header(r, "If-None-Match", value, sizeof value) > 0 &&
-        strcmp(*value == 'W' ? value + 2 : value, tag) == 0)
-        return 304;
-    if (*to > 0 && lambda_header(r, "If-Range", value, sizeof value) == 0 &&
-        lambda_header(r, "Range", value, sizeof value) > 0)
-        return read_range(value, from, to);
-    return *to > 0 ? 200 : 204;
-}
-
 static int answer(const struct lambda_request *r, struct http_stream *out,
                   const char *name, int fd)
 {
+    uint64_t hash = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
     char tag[20], range[80];
     struct http_text text = http_text_in(tag, sizeof tag);
-    int64_t size = make_tag(fd, &text), from = 0, to = size;
-    int status = choose(r, tag, &from, &to), rc = 0;
+    long n, size = 0, from = 0, to;
+    int status, rc = 0;
 
-    if (size < 0)
+    /* Every time in a zip is 1980, so the tag is made of the content. */
+    for (; (n = pread(fd, piece, sizeof piece, size)) > 0; size += n)
+        for (long i = 0; i < n; i++)
+            hash = (hash ^ piece[i]) * UINT64_C(0x100000001b3);
+    if (n < 0) /* not a regular file */
         return http_answer(out, 404, "text/plain", "no such file\n");
-    http_answer(out, status, type_of(name), "");
+    http_format(&text, "\"%016lx\"", (unsigned long)hash);
+    to = size;
+    status = choose(r, tag, &from, &to);
+    http_answer(out, status, status == 416 ? "text/plain" : type_of(name),
+                status == 416 ? "no such range\n" : "");
     http_header(out, "ETag", tag);
     text = http_text_in(range, sizeof range);
     if (status == 206)
-        http_format(&text, "bytes %ld-%ld/%ld", (long)from, (long)to - 1,
-                    (long)size);
+        http_format(&text, "bytes %ld-%ld/%ld", from, to - 1, size);
     if (status == 416)
-        http_format(&text, "bytes */%ld", (long)size);
+        http_format(&text, "bytes */%ld", size);
     if (text.length > 0)
         http_header(out, "Content-Range", range);
-    if (status > 206 || json_equal(&r->method, "HEAD"))
-        return 0;
-    for (ssize_t n; rc >= 0 && from < to; from += n) {
+    for (; rc >= 0 && status < 300 && from < to; from += n) {
         n = pread(fd, piece, sizeof piece, from);
         if (n <= 0)
             return lambda_fail(out, "Function.FileChanged", "it is shorter");
-        n = n < to - from ? n : (ssize_t)(to - from);
-        rc = http_write(out, piece, (size_t)n);
+        rc = http_write(out, piece, (size_t)(n < to - from ? n : to - from));
     }
     return rc;
 }

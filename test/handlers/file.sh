@@ -29,8 +29,18 @@ ok 'type of what has no extension' header Content-Type application/octet-stream
 get /files/large -X HEAD -m 30 --head
 ok 'HEAD: status' status 200
 ok 'HEAD: no body' cmp -s $dir/head $dir/body
-get /files/empty
+get /files/empty -H 'Range: bytes=0-'
 ok 'an empty file: 204' status 204
+ok 'its tag' header ETag '"cbf29ce484222325"' # FNV-1a of nothing
+
+# HEAD, by hand: not a byte of body, whatever the answer is.
+for path in a.txt large empty nothing; do
+    printf '{"requestContext":{"http":{"method":"HEAD"}},"rawPath":"/files/%s"}' $path \
+        >$dir/event
+    (cd $dir && ./bootstrap --event event) >$dir/out 2>$dir/err
+    ok "HEAD $path" [ $? = 0 ]
+    ok "HEAD $path: a status, and no body" [ -s $dir/err -a ! -s $dir/out ]
+done
 
 # Conditions.
 for condition in "$tag" "W/$tag"; do
