@@ -9,7 +9,6 @@
 
 #define GRACE_MS 500 /* to end after SIGTERM, and at the deadline */
 
-static const char *command;
 static int64_t heartbeat_s = 15;
 
 int handler_init(struct http_stream *out, const struct json_token *options)
@@ -17,84 +16,63 @@ int handler_init(struct http_stream *out, const struct json_token *options)
     const char *seconds = getenv("RELAY_HEARTBEAT");
 
     (void)options;
-    command = getenv("RELAY_COMMAND");
-    if (!command)
-        return lambda_fail(out, "Function.NoCommand", "RELAY_COMMAND?");
     if (seconds && (!http_decimal(seconds, 900, &heartbeat_s) || !heartbeat_s))
-        return lambda_fail(out, "Function.NoSeconds", "RELAY_HEARTBEAT?");
+        return lambda_fail(out, "Function.NoSeconds", "RELAY_HEARTBEAT: 1-900");
+    if (!getenv("RELAY_COMMAND"))
+        return lambda_fail(out, "Function.NoCommand", "RELAY_COMMAND?");
     return 0;
 }
 
 /* Starts the command in a process group of its own; `ends` is a pipe. Sockets
  * of the runtime close when it starts; that SIGPIPE is ignored would stay. */
-static pid_t start(const int *ends)
+static int start(const int *ends)
 {
-    pid_t pid = fork();
+    int pid = fork();
 
-    if (pid == 0) {
-        (void)signal(SIGPIPE, SIG_DFL);
-        (void)setpgid(0, 0);
-        (void)dup2(ends[1], 1);
-        (void)dup2(ends[1], 2);
-        (void)close(ends[0]);
-        (void)close(ends[1]);
-        (void)execl("/bin/sh", "sh", "-c", command, (char *)NULL);
-        _exit(127);
-    }
-    (void)setpgid(pid, pid); /* whoever comes first */
+    (void)setpgid(pid, pid); /* by whoever comes first; the child has pid 0 */
+    if (pid != 0)
+        return pid;
+    (void)signal(SIGPIPE, SIG_DFL);
+    (void)dup2(ends[1], 1);
+    (void)dup2(ends[1], 2);
+    (void)close(ends[0]);
     (void)close(ends[1]);
-    return pid;
+    (void)execl("/bin/sh", "sh", "-c", getenv("RELAY_COMMAND"), (char *)NULL);
+    _exit(127);
 }
 
-/* A line is an event. `middle` tells whether one has begun. */
-static void put(struct http_text *text, const char *bytes, ssize_t n,
-                int *middle)
+/* Each line becomes an event. 1: all of them; 0: the rest is not wanted. */
+static int relay(const struct invocation *in, struct http_stream *out, int fd)
 {
-    for (; n > 0; n--, bytes++) {
-        http_format(text, *middle ? "" : "data: ");
-        *middle = *bytes != '\n';
-        if (*bytes == '\n')
-            http_append(text, "\n\n", 2);
-        else if (*bytes != '\r') /* which would end the line, too */
-            http_append(text, bytes, 1);
-    }
-}
+    struct pollfd ready = {fd, POLLIN, 0};
+    int64_t ms, wait_ms = heartbeat_s * 1000;
+    int begun = 0; /* a line, and so an event */
+    char data[4096];
+    ssize_t n = 1;
 
-/* Until the command has ended: 1; 0 at the deadline; < 0: nobody waits. */
-static int relay(const struct invocation *in, struct http_stream *out, int fd,
-                 pid_t pid, int *status)
-{
-    struct pollfd ready = {fd, POLLIN, 0}; /* no fd: its output has ended */
-    int64_t left_ms, wait_ms = heartbeat_s * 1000;
-    int middle = 0, rc = http_flush(out);
-    char bytes[4096];
-    ssize_t n;
-
-    while (ready.fd >= 0 || waitpid(pid, status, WNOHANG) == 0) {
-        left_ms = lambda_time_left_ms(in) - 2 * GRACE_MS;
-        if (rc < 0 || left_ms <= 0)
-            return rc;
-        if (poll(&ready, 1, (int)(left_ms < wait_ms ? left_ms : wait_ms)) > 0) {
-            n = read(fd, bytes, sizeof bytes);
-            put(&out->text, n > 0 ? bytes : "\n", n > 0 ? n : middle, &middle);
-            if (n <= 0) {
-                ready.fd = -1;
-                wait_ms = 10;
-            }
-        } else if (ready.fd >= 0) {
-            http_format(&out->text, middle ? "\n\n" : ": alive\n\n");
-            middle = 0;
+    while (n > 0 && http_flush(out) == 0 &&
+           (ms = lambda_time_left_ms(in) - 2 * GRACE_MS) > 0) {
+        if (poll(&ready, 1, (int)(ms < wait_ms ? ms : wait_ms)) <= 0) {
+            http_format(&out->text, begun ? "\n\n" : ": alive\n\n");
+            begun = 0;
+            continue;
         }
-        rc = http_flush(out);
+        n = read(fd, data, sizeof data);
+        for (const char *p = data; p - data < n; p++) {
+            http_format(&out->text, begun ? "" : "data: ");
+            begun = *p != '\n';
+            if (*p != '\r') /* which would end the line, too */
+                http_append(&out->text, begun ? p : "\n\n", begun ? 1 : 2);
+        }
     }
-    return 1;
+    http_format(&out->text, begun ? "\n\n" : "");
+    return n <= 0;
 }
 
 int handler_invoke(const struct invocation *in, struct http_stream *out)
 {
     struct lambda_request request;
-    int ends[2], status = 0, rc = lambda_read_request(&request, in, out);
-    pid_t pid;
+    int ends[2], pid, status = 0, rc = lambda_read_request(&request, in, out);
 
     if (rc < 0)
         return rc;
@@ -103,18 +81,20 @@ int handler_invoke(const struct invocation *in, struct http_stream *out)
     http_header(out, "Content-Type", "text/event-stream");
     if (pipe(ends) < 0 || (pid = start(ends)) < 0)
         return lambda_fail(out, "Function.NoProcess", "cannot start it");
-    rc = relay(in, out, ends[0], pid, &status);
-    (void)close(ends[0]);
-    if (rc <= 0) {
-        (void)kill(-pid, SIGTERM);
+    (void)close(ends[1]);
+    rc = relay(in, out, ends[0]);
+    while (rc > 0 && waitpid(pid, &status, WNOHANG) == 0)
+        rc = poll(NULL, 0, 10) == 0 && http_look(out) == 0 &&
+             lambda_time_left_ms(in) > 2 * GRACE_MS;
+    if (rc == 0 && kill(-pid, SIGTERM) == 0)
         (void)poll(NULL, 0, GRACE_MS);
-    }
     (void)kill(-pid, SIGKILL); /* what it started and left behind, too */
     (void)waitpid(pid, &status, 0);
+    (void)close(ends[0]); /* late: it may have printed last words */
     if (rc == 0)
         return lambda_fail(out, "Function.DeadlineExceeded", "it was ended");
     http_format(&out->text, "event: exit\ndata: {\"%s\":%d}\n\n",
                 WIFEXITED(status) ? "status" : "signal",
                 WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
-    return rc;
+    return 0;
 }

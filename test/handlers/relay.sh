@@ -61,6 +61,15 @@ ok 'and no time-out of Lambda' [ "$(grep -c 'Task timed out' $dir/log)" = 0 ]
 ok 'the command is gone' ends $dir/pid
 relayed "trap '' TERM; echo \$\$ >$PWD/$dir/pid; while :; do sleep 1; done" --timeout 3
 ok 'one that ignores SIGTERM' ends $dir/pid
+relayed "trap 'echo gone >$PWD/$dir/gone; echo last; exit' TERM; while :; do sleep 0.1; done" \
+    --timeout 3
+ok 'one that ends by itself at SIGTERM' grep -q gone $dir/gone
+relayed "trap 'echo last; echo gone >$PWD/$dir/gone; exit' TERM; while :; do sleep 0.1; done" \
+    --timeout 3
+ok 'and prints before' grep -q gone $dir/gone
+relayed 'exec >&- 2>&-; sleep 0.3; exit 3'
+ok 'one that ends after its output' body 'event: exit
+data: {"status":3}'
 relayed "exec >&- 2>&-; echo \$\$ >$PWD/$dir/pid; sleep 900" --timeout 3
 ok 'one that closed its output' ends $dir/pid
 # What a process leaves ends with it in Lambda: it has to run on for this.
