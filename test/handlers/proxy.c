@@ -9,143 +9,120 @@
 #include <unistd.h>
 
 #define MARGIN_MS 500 /* for our last words before the deadline */
+#define LOOK_MS   100 /* between looks whether our client has left */
 
 static CURLM *multi; /* keeps the connection between invocations */
 static CURL *curl;
 static int64_t first_byte_s = 30;
-
-struct answer {
-    struct http_stream *out;
-    int http, begun; /* we are asked by HTTP; the first byte has left */
-    char why[80];    /* what went wrong */
-};
-
-static const char *certificates(void)
-{
-    const char *const places[] = {
-        getenv("UPSTREAM_CA"), getenv("SSL_CERT_FILE"),
-        "/etc/pki/tls/certs/ca-bundle.crt", /* Amazon Linux */
-        "/etc/ssl/certs/ca-certificates.crt"};
-
-    for (size_t i = 0; i < sizeof places / sizeof *places; i++)
-        if (i < 2 ? places[i] != NULL : access(places[i], R_OK) == 0)
-            return places[i];
-    return NULL;
-}
+static int begun; /* the first byte of this answer has come */
 
 /* Takes what the upstream sent. What it says with a status other than 2xx is
  * between it and us. */
-static size_t take(char *bytes, size_t size, size_t count, void *answer)
+static size_t take(char *bytes, size_t size, size_t count, void *out)
 {
-    struct answer *a = answer;
     long status = 0;
 
     (void)curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
     if (status / 100 != 2)
         return size * count;
-    if (!a->begun && a->http)
-        http_answer(a->out, 200, "text/event-stream", "");
-    else if (!a->begun)
-        http_header(a->out, "Content-Type", "text/event-stream");
-    a->begun = 1;
-    return http_write(a->out, bytes, size * count) < 0 ? 0 : size * count;
+    begun = 1;
+    return http_write(out, bytes, size * count) < 0 ? 0 : size * count;
 }
 
 int handler_init(struct http_stream *out, const struct json_token *options)
 {
-    static char bearer[8192];
-    struct http_text text = http_text_in(bearer, sizeof bearer);
+    static const char amazon[] = "/etc/pki/tls/certs/ca-bundle.crt";
+    static const char debian[] = "/etc/ssl/certs/ca-certificates.crt";
     const char *url = getenv("UPSTREAM_URL"), *key = getenv("UPSTREAM_KEY");
-    const char *seconds = getenv("UPSTREAM_TIMEOUT");
+    const char *seconds = getenv("UPSTREAM_TIMEOUT"),
+               *ca = getenv("UPSTREAM_CA");
     struct curl_slist *headers;
 
     (void)options;
-    if (seconds)
-        (void)http_decimal(seconds, 900, &first_byte_s);
-    http_format(&text, "Authorization: Bearer %s", key ? key : "");
-    if (!url || text.full || curl_global_init(CURL_GLOBAL_DEFAULT) != 0 ||
+    if (seconds && !http_decimal(seconds, 900, &first_byte_s))
+        return lambda_fail(out, "Function.NoUpstream", "UPSTREAM_TIMEOUT?");
+    if (!url || curl_global_init(CURL_GLOBAL_DEFAULT) != 0 ||
         !(multi = curl_multi_init()) || !(curl = curl_easy_init()))
-        return lambda_fail(out, "Function.NoUpstream", "UPSTREAM_URL, _KEY");
+        return lambda_fail(out, "Function.NoUpstream", "UPSTREAM_URL?");
+    if (!ca)
+        ca = getenv("SSL_CERT_FILE");
+    if (!ca)
+        ca = access(amazon, R_OK) == 0 ? amazon : debian;
     headers = curl_slist_append(NULL, "Content-Type: application/json");
     headers = curl_slist_append(headers, "Accept: text/event-stream");
     headers = curl_slist_append(headers, "Expect:"); /* no waiting for 100 */
-    if (key)
-        headers = curl_slist_append(headers, bearer);
     (void)curl_easy_setopt(curl, CURLOPT_URL, url);
     (void)curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
     (void)curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take);
     (void)curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-    (void)curl_easy_setopt(curl, CURLOPT_CAINFO, certificates());
+    (void)curl_easy_setopt(curl, CURLOPT_CAINFO, ca);
+    if (key)
+        (void)curl_easy_setopt(curl, CURLOPT_HTTPAUTH, CURLAUTH_BEARER);
+    (void)curl_easy_setopt(curl, CURLOPT_XOAUTH2_BEARER, key);
     return 0;
 }
 
-static int64_t now_ms(void)
+/* Until the upstream has said all: NULL; or why it failed, and in `status` what
+ * our client is told. */
+static const char *transfer(const struct invocation *in,
+                            struct http_stream *out, int *status)
 {
-    return lambda_clock_ns(CLOCK_MONOTONIC) / 1000000;
-}
-
-/* Until the upstream has said all: 0; or 502 or 504, and a->why. */
-static int transfer(const struct invocation *in, struct answer *a)
-{
-    struct http_text why = http_text_in(a->why, sizeof a->why);
-    int64_t limit_ms = now_ms() + first_byte_s * 1000, left_ms, more_ms;
-    int running = 1, n;
-    long status = 0;
+    static char refused[40];
+    struct http_text text = http_text_in(refused, sizeof refused);
+    int64_t limit_ns = lambda_clock_ns(CLOCK_MONOTONIC) +
+                       first_byte_s * 1000000000;
+    int running, n;
+    long code = 0;
     CURLMsg *done;
 
-    do {
-        (void)curl_multi_perform(multi, &running);
-        left_ms = lambda_time_left_ms(in) - MARGIN_MS;
-        more_ms = a->begun ? left_ms : limit_ms - now_ms();
-        left_ms = more_ms < left_ms ? more_ms : left_ms;
-        if (running && left_ms > 0)
-            (void)curl_multi_poll(multi, NULL, 0,
-                                  left_ms < 1000 ? (int)left_ms : 1000, NULL);
-    } while (running && left_ms > 0 && http_look(a->out) == 0);
+    while (curl_multi_perform(multi, &running) == CURLM_OK && running &&
+           lambda_time_left_ms(in) > MARGIN_MS && http_look(out) == 0 &&
+           (begun || lambda_clock_ns(CLOCK_MONOTONIC) < limit_ns))
+        (void)curl_multi_poll(multi, NULL, 0, LOOK_MS, NULL);
 
     done = curl_multi_info_read(multi, &n);
-    (void)curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+    *status = done ? 502 : 504;
     if (!done)
-        http_format(&why, "the upstream was too slow");
-    else if (done->data.result != CURLE_OK)
-        http_format(&why, "%s", curl_easy_strerror(done->data.result));
-    else if (!a->begun)
-        http_format(&why, "the upstream answered %ld", status);
-    else
-        return 0;
-    return done ? 502 : 504;
+        return "the upstream was too slow";
+    if (done->data.result != CURLE_OK)
+        return curl_easy_strerror(done->data.result);
+    if (begun)
+        return NULL;
+    (void)curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &code);
+    http_format(&text, "the upstream answered %ld", code);
+    return refused;
 }
 
 int handler_invoke(const struct invocation *in, struct http_stream *out)
 {
     struct lambda_request r;
-    struct answer a = {.out = out, .http = lambda_read_request(&r, in, out)};
-    const char *body = a.http ? r.body : in->event;
-    size_t length = a.http ? r.body_length : in->event_length;
-    char json[200];
-    struct http_text error = http_text_in(json, sizeof json);
-    int status;
+    int status, http = lambda_read_request(&r, in, out);
+    const char *why;
 
-    if (a.http < 0)
-        return a.http;
-    if (a.http && !json_equal(&r.method, "POST")) {
+    if (http < 0)
+        return http;
+    if (http && !json_equal(&r.method, "POST")) {
         http_answer(out, 405, "application/json", "{\"error\":\"POST it\"}\n");
         return http_header(out, "Allow", "POST");
     }
-    (void)curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE, (long)length);
-    (void)curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body);
-    (void)curl_easy_setopt(curl, CURLOPT_WRITEDATA, &a);
+    if (http)
+        http_status(out, 200);
+    http_header(out, "Content-Type", "text/event-stream");
+    begun = 0;
+    (void)curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE,
+                           (long)(http ? r.body_length : in->event_length));
+    (void)curl_easy_setopt(curl, CURLOPT_POSTFIELDS, http ? r.body : in->event);
+    (void)curl_easy_setopt(curl, CURLOPT_WRITEDATA, out);
     (void)curl_multi_add_handle(multi, curl);
-    status = transfer(in, &a);
+    why = transfer(in, out, &status);
     (void)curl_multi_remove_handle(multi, curl);
-    if (status == 0)
+    if (!why)
         return 0;
-    http_format(&error, "{\"error\":");
-    lambda_quote(&error, a.why, strlen(a.why));
-    http_format(&error, "}\n");
-    if (a.http && !a.begun)
-        return http_answer(out, status, "application/json", json);
-    /* Half an event becomes part of this one, not a token. */
-    http_format(&out->text, "\nevent: error\ndata: %s\n", json);
-    return lambda_fail(out, "Upstream.Failed", a.why);
+    if (http && !begun)
+        http_answer(out, status, "application/json", "{\"error\":");
+    else /* half an event becomes part of this one, not a token */
+        http_format(&out->text, "\nevent: error\ndata: {\"error\":");
+    lambda_quote(&out->text, why, strlen(why));
+    http_format(&out->text, begun ? "}\n\n" : "}\n");
+    return http && !begun ? 0 : lambda_fail(out, "Upstream.Failed", why);
 }

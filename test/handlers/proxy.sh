@@ -92,6 +92,7 @@ ok 'it breaks off: the tokens before' [ "$(grep -c '^data: {"token"' $dir/body)"
 ok 'the half one is no event of its own' [ "$(sed -n '5,6p' $dir/body | tr '\n' _)" = \
     'data: {"tok_event: error_' ]
 ok 'an error event' grep -q '^data: {"error":"' $dir/body
+ok 'and its end' [ -z "$(tail -n 1 $dir/body)" ]
 ok 'and trailers' grep -q 'Upstream.Failed' $dir/log
 proxy --timeout 2
 post '{"do":"stalls"}'
@@ -123,7 +124,10 @@ serve --env UPSTREAM_URL=https://127.0.0.1:1/ --env "UPSTREAM_CA=$ca"
 post '{}'
 ok 'refused: 502' status 502
 build/lambda --invoke '{}' -- $dir/bootstrap >$dir/out 2>$dir/err
-ok 'no UPSTREAM_URL: it says so' grep -q Function.NoUpstream $dir/err
+ok 'no UPSTREAM_URL: it says so' grep -q UPSTREAM_URL $dir/err
+build/lambda --invoke '{}' --env "UPSTREAM_URL=$to" --env UPSTREAM_TIMEOUT=soon \
+    -- $dir/bootstrap >$dir/out 2>$dir/err
+ok 'a bad UPSTREAM_TIMEOUT: it says so' grep -q UPSTREAM_TIMEOUT $dir/err
 proxy
 post '{"do":"refuses","status":401}'
 ok 'the key is in no log' not grep -r k-123 $dir/log $dir/body
