@@ -448,7 +448,7 @@ struct http_stream {
     int system_error;          /* of HTTP_SYSTEM: its errno */
     int begun;                 /* the head has left, wholly or in part */
     int status;                /* of an HTTP answer; 0: a plain body */
-    int no_body;               /* to a HEAD request: what is written is dropped */
+    int no_body;               /* to a HEAD request */
     size_t header_bytes;       /* names and values of headers and cookies */
     struct http_text headers;  /* JSON members; of a plain body its type */
     struct http_text cookies;  /* JSON elements */

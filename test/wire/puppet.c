@@ -21,8 +21,9 @@
  *     fail TYPE TEXT      lambda_fail(), and returns its result
  *     return N            returns N
  *
- * An event that begins with a brace is read with lambda_read_request(); the
- * response says what that found, a line each.
+ * An event that begins with a brace is read with lambda_read_request(). The
+ * response says what that found, a line each; but the body of a HEAD request is
+ * such a script.
  *
  * Results are not looked at: errors of a stream are sticky. Initialisation
  * fails where the environment has PUPPET_INIT, with its value for a message;
@@ -159,31 +160,22 @@ static void put_value(struct http_stream *out, const char *label, int rc,
     http_format(&out->text, "\n");
 }
 
-static int show_request(const struct invocation *in, struct http_stream *out)
+static void show_request(const struct lambda_request *r,
+                         struct http_stream *out)
 {
-    struct lambda_request r;
     char value[12] = "as it was";
-    int rc = lambda_read_request(&r, in, out);
+    int rc = lambda_path(r, value, sizeof value) != NULL;
 
-    if (rc < 0)
-        return rc;
-    http_format(&out->text, "HTTP %d\n", rc);
-    if (rc == 0)
-        return 0;
-    http_format(&out->text, "GET %d\n", json_equal(&r.method, "GET"));
-    rc = lambda_path(&r, value, sizeof value) != NULL;
+    http_format(&out->text, "GET %d\n", json_equal(&r->method, "GET"));
     put_value(out, "path", rc, value);
-    put_value(out, "query", lambda_query(&r, "q.1", value, sizeof value),
+    put_value(out, "query", lambda_query(r, "q.1", value, sizeof value), value);
+    put_value(out, "header", lambda_header(r, "x.h", value, sizeof value),
               value);
-    put_value(out, "header", lambda_header(&r, "x.h", value, sizeof value),
-              value);
-    put_value(out, "cookie", lambda_cookie(&r, "c", value, sizeof value),
-              value);
-    put_value(out, "member", lambda_body(&r, "m", value, sizeof value), value);
+    put_value(out, "cookie", lambda_cookie(r, "c", value, sizeof value), value);
+    put_value(out, "member", lambda_body(r, "m", value, sizeof value), value);
     http_format(&out->text, "body ");
-    lambda_quote(&out->text, r.body, r.body_length);
-    http_format(&out->text, "\nwrong %s\n", r.wrong ? r.wrong : "nothing");
-    return 0;
+    lambda_quote(&out->text, r->body, r->body_length);
+    http_format(&out->text, "\nwrong %s\n", r->wrong ? r->wrong : "nothing");
 }
 
 const char *handler_usage(void)
@@ -215,15 +207,15 @@ int handler_init(struct http_stream *out, const struct json_token *options)
     return result ? number(result) : rc;
 }
 
-int handler_invoke(const struct invocation *in, struct http_stream *out)
+/* Makes the calls of a script. */
+static int run(const struct invocation *in, struct http_stream *out, char *rest,
+               size_t length)
 {
-    char *rest = in->event, *line, *call;
+    char *line, *call;
 
-    if (in->event_length > 0 && *rest == '{')
-        return show_request(in, out);
-    if (in->event_length == 0 || rest[in->event_length - 1] != '\n')
+    if (length == 0 || rest[length - 1] != '\n')
         return lambda_fail(out, "Function.PuppetScript", "no line end");
-    rest[in->event_length - 1] = '\0';
+    rest[length - 1] = '\0';
     while (*rest) {
         line = cut(&rest, '\n');
         call = cut(&line, ' ');
@@ -265,4 +257,24 @@ int handler_invoke(const struct invocation *in, struct http_stream *out)
             return lambda_fail(out, "Function.PuppetScript", call);
     }
     return 0;
+}
+
+static int read_request(const struct invocation *in, struct http_stream *out)
+{
+    struct lambda_request r;
+    int rc = lambda_read_request(&r, in, out);
+
+    if (rc > 0 && json_equal(&r.method, "HEAD"))
+        return run(in, out, r.body, r.body_length);
+    http_format(&out->text, "HTTP %d\n", rc);
+    if (rc > 0)
+        show_request(&r, out);
+    return rc;
+}
+
+int handler_invoke(const struct invocation *in, struct http_stream *out)
+{
+    if (in->event_length > 0 && *in->event == '{')
+        return read_request(in, out);
+    return run(in, out, in->event, in->event_length);
 }
