@@ -8,7 +8,6 @@
 #define _DEFAULT_SOURCE
 #include "http.h"
 
-#include "base64_reference.h"
 #include "http_cases.h"
 #include "outcome.h"
 #include "unit.h"
@@ -386,75 +385,6 @@ static void test_limits_together(void)
         limit_of_body("all limits together", at, steps[i], 1, 0, MOST);
 }
 
-/* Damaged responses are what they are, however they arrive. */
-static void test_damaged(void)
-{
-    static const char *const whole[] = {
-        S L5 END, I S "A: b\r\nConnection: close\r\n" L5 END,
-        C "5\r\nhello\r\n5;x=y\r\nworld\r\n0\r\nT: u\r\n\r\n",
-        "HTTP/1.1 103 \r\nX: y\r\n\r\n" C "1\r\na\r\n10\r\n0123456789abcdef\r\n"
-        "0\r\n\r\n",
-        "HTTP/1.1 204 No\r\n" TE "\r\n"};
-    static const char tricky[] = "\r\n\r\n\t :;0159afx\x7f\xff,";
-    char text[300];
-
-    unit_case("damaged responses");
-    for (uint64_t round = 0; unit_seed(round, 30000); round++) {
-        size_t length, at, first;
-        struct outcome a, b;
-
-        strcpy(text, whole[unit_below(COUNT(whole))]);
-        length = strlen(text);
-        do {
-            at = unit_below(length);
-            if (unit_below(3)) {
-                text[at] = tricky[unit_below(sizeof tricky)];
-            } else if (unit_below(2)) {
-                memmove(text + at, text + at + 1, length - at);
-                length--;
-            } else {
-                memmove(text + at + 1, text + at, length - at);
-                length++;
-            }
-        } while (unit_below(3) == 0);
-        a = read_response(text, length, length, 1);
-        if (a.rc > 0)
-            a.body = memcpy(kept, a.body, a.body_length);
-        b = read_response(text, length, 0, 1);
-        same_outcome(&b, &a);
-        first = unit_below(length);
-        b = read_response(text, length, first, 1 + unit_below(9));
-        same_outcome(&b, &a);
-    }
-}
-
-/* Random bodies in random chunks come out as they went in. */
-static void test_chunked_round_trips(void)
-{
-    static char body[3000];
-
-    unit_case("random bodies in random chunks");
-    for (uint64_t round = 0; unit_seed(round, 3000); round++) {
-        size_t length = unit_below(sizeof body), at = put(0, C), n;
-        struct outcome o;
-
-        for (size_t i = 0; i < length; i++)
-            body[i] = (char)unit_random();
-        for (size_t i = 0; i < length; i += n) {
-            n = 1 + unit_below(1 + unit_below(length - i));
-            at += (size_t)sprintf(big + at, unit_below(2) ? "%zx" : "0%zX", n);
-            at = put(at, unit_below(2) ? "\r\n" : ";e=\"f\"\r\n");
-            memcpy(big + at, body + i, n);
-            at = put(at + n, "\r\n");
-        }
-        at = put(at, unit_below(2) ? "0\r\n\r\n" : "00\r\nA: b\r\n\r\n");
-        o = read_response(big, at, unit_below(at), 1 + unit_below(100));
-        CHECK_INT(o.rc, 1);
-        CHECK_INT(o.reusable, 1);
-        CHECK_BYTES(o.body, o.body_length, body, length);
-    }
-}
-
 static void test_message(void)
 {
     for (size_t i = 0; i < sizeof pattern; i++)
@@ -467,8 +397,6 @@ static void test_message(void)
     test_limits_of_bodies();
     test_many_chunks();
     test_limits_together();
-    test_damaged();
-    test_chunked_round_trips();
 }
 
 /*
@@ -831,31 +759,6 @@ static void test_base64_bytes(void)
     }
 }
 
-static void test_base64_lengths(void)
-{
-    unit_case("base64 of random bytes, of all lengths");
-    for (uint64_t round = 0; unit_seed(round, 101 * 20); round++) {
-        size_t length = round % 101, n = (length + 2) / 3 * 4;
-        char *plain = unit_before_wall(length), *out = unit_before_wall(n);
-        char decoded[200];
-        size_t page = (size_t)sysconf(_SC_PAGESIZE);
-
-        for (size_t i = 0; i < length; i++)
-            plain[i] = (char)unit_random();
-        CHECK_INT(http_base64_encode(out, plain, length), n);
-        CHECK_INT(base64_reference_decode(decoded, out, n), length);
-        CHECK_BYTES(decoded, length, plain, length);
-        CHECK_INT(http_base64_decode(decoded, out, n), length);
-        CHECK_BYTES(decoded, length, plain, length);
-        for (size_t cut = 1; cut < 4 && cut <= n; cut++)
-            CHECK_INT(http_base64_decode(decoded, out, n - cut), -1);
-        CHECK_INT(http_base64_decode(out, out, n), length);
-        CHECK_BYTES(out, length, plain, length);
-        munmap(plain + length - (length ? page : 0), length ? 2 * page : page);
-        munmap(out + n - (n ? page : 0), n ? 2 * page : page);
-    }
-}
-
 /* A text of `length` bytes: `begin`, as often as need be `c`, and `end`. */
 static char *stretch(char *out, const char *begin, char c, const char *end,
                      size_t length)
@@ -1026,7 +929,6 @@ static void test_pure(void)
     test_decimal();
     test_base64_vectors();
     test_base64_bytes();
-    test_base64_lengths();
     test_endpoint_accepted();
     test_endpoint_refused();
     test_endpoint_limits();

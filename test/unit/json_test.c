@@ -722,60 +722,6 @@ static void test_pick_limits(void)
     CHECK_BYTES(value.text, value.length, "2", 1);
 }
 
-/* An object with few names, some of which are the same; at most 4 deep. */
-static char *random_object(char *to, int depth)
-{
-    static const char *const names[] = {"a",  "b",    "A",      "\\u0061",
-                                        "aa", "a.b",  "",       "\\u0042",
-                                        "b",  "a\\t", "\\u0000"};
-    static const char *const others[] = {"1",  "\"a\"", "[{\"a\":1}]",
-                                         "{}", "[ ]",   "null"};
-
-    *to++ = '{';
-    for (size_t count = unit_below(5), i = 0; i < count; i++) {
-        to += sprintf(to, "%s\"%s\"%s:", i > 0 ? "," : " ",
-                      names[unit_below(COUNT(names))], i % 2 ? " " : "");
-        if (depth > 1 && unit_below(2))
-            to = random_object(to, depth - 1);
-        else
-            to += sprintf(to, " %s ", others[unit_below(COUNT(others))]);
-    }
-    *to++ = '}';
-    return to;
-}
-
-static void test_pick_random(void)
-{
-    static const char *const paths[] = {
-        "a",     "b", "A",  "a.b", "a.a",   "b.A",  "a.b.a",
-        "a.a.a", "",  "a.", ".",   "b.b.b", "aa.a", "a.b.b.a"};
-    static char text[20000], none[] = "-";
-
-    unit_case("random objects against the reference");
-    for (uint64_t round = 0; unit_seed(round, 20000); round++) {
-        struct json_token values[COUNT(paths)];
-        struct json_want wants[COUNT(paths)];
-        size_t length = (size_t)(random_object(text, 4) - text), at, begin, end;
-        int flags = unit_below(2) ? JSON_ANY_CASE : 0;
-
-        for (size_t i = 0; i < COUNT(paths); i++) {
-            values[i] = (struct json_token){0, none, 1};
-            wants[i] = (struct json_want){paths[i], &values[i]};
-        }
-        CHECK_INT(json_pick(text, length, flags, wants, COUNT(paths), &at), 0);
-        CHECK_INT(at, length);
-        for (size_t i = 0; i < COUNT(paths); i++) {
-            int there = json_reference_pick(text, length, paths[i], flags,
-                                            &begin, &end);
-
-            if (!CHECK(there ? values[i].text == text + begin &&
-                                   values[i].length == end - begin
-                             : values[i].text == none))
-                printf("  %s of %.*s\n", paths[i], (int)length, text);
-        }
-    }
-}
-
 /* Strings */
 
 /* A string's token, from its text without quotes, at the wall. */
@@ -1139,63 +1085,6 @@ static void test_decimal_long(void)
     one_decimal(text, n, 9, JSON_RANGE, 0);
 }
 
-static size_t random_digits(char *to, size_t most)
-{
-    size_t n = 1 + unit_below(most);
-    int kind = (int)unit_below(4);
-
-    for (size_t i = 0; i < n; i++)
-        to[i] = kind == 0   ? '0'
-                : kind == 1 ? '9'
-                            : (char)('0' + unit_below(10));
-    return n;
-}
-
-/* A number that the grammar has; at most 60 digits, exponent within 60. */
-static size_t random_number(char *to)
-{
-    size_t n = 0;
-    int sign;
-
-    if (unit_below(2))
-        to[n++] = '-';
-    if (unit_below(4)) {
-        n += random_digits(to + n, 25);
-        /* Not 0 in front of others. */
-        for (char *p = to + (to[0] == '-'); *p == '0' && p < to + n - 1; p++)
-            *p = (char)('1' + unit_below(9));
-    } else {
-        to[n++] = '0';
-    }
-    if (unit_below(2)) {
-        to[n++] = '.';
-        n += random_digits(to + n, 35);
-    }
-    if (unit_below(2)) {
-        to[n++] = "eE"[unit_below(2)];
-        sign = (int)unit_below(3);
-        if (sign > 0)
-            to[n++] = "+-"[sign - 1];
-        n += (size_t)sprintf(to + n, "%d", (int)unit_below(60));
-    }
-    return n;
-}
-
-static void test_decimal_random(void)
-{
-    char text[200];
-    int64_t value = 0;
-
-    unit_case("random numbers against the reference");
-    for (uint64_t round = 0; unit_seed(round, 50000); round++) {
-        size_t n = random_number(text);
-        int decimals = (int)unit_below(19), fits;
-
-        fits = json_reference_decimal(text, n, decimals, &value);
-        one_decimal(text, n, decimals, fits ? 0 : JSON_RANGE, value);
-    }
-}
-
 /* Text out */
 
 static void one_escape(const char *text, size_t length, size_t size,
@@ -1285,54 +1174,6 @@ static void test_escape_cut(void)
     }
 }
 
-static size_t random_text(char *to, size_t most)
-{
-    size_t n = unit_below(most + 1);
-    int kind = (int)unit_below(3);
-
-    for (size_t i = 0; i < n; i++) {
-        static const char tricky[] = "\"\\\n\t\xc2\xa9\xe0\xa0\x80\xed\x9f"
-                                     "\xf0\x90\x8f\xf4\xbf\xff";
-
-        to[i] = kind == 0 ? (char)unit_below(256)
-                          : tricky[unit_below(sizeof tricky)];
-        if (kind == 2 && unit_below(2))
-            to[i] = (char)(' ' + unit_below(95));
-    }
-    return n;
-}
-
-/* Escaped text is a JSON string, and decodes to the text again where that was
- * UTF-8; cut anywhere it continues where it was cut. */
-static void test_escape_random(void)
-{
-    char text[100], whole[700], parts[700], decoded[700], again[700];
-    size_t taken, n, m, at, length;
-
-    unit_case("random text escaped and decoded");
-    for (uint64_t round = 0; unit_seed(round, 20000); round++) {
-        length = random_text(text, sizeof text);
-        whole[0] = '"';
-        n = 1 + json_escape(whole + 1, sizeof whole - 2, text, length, &taken);
-        CHECK_INT(taken, length);
-        whole[n++] = '"';
-        CHECK_INT(json_reference(whole, n, 0).verdict, REFERENCE_ACCEPT);
-        CHECK_INT(read_all(whole, n).verdict, REFERENCE_ACCEPT);
-        for (at = m = 0; at < length; at += taken)
-            m += json_escape(parts + m, 6 + unit_below(20), text + at,
-                             length - at, &taken);
-        CHECK_BYTES(parts, m, whole + 1, n - 2);
-        m = json_reference_decode(whole + 1, n - 2, decoded);
-        for (at = n = 0; at < length; at += taken ? taken : 1) {
-            taken = json_reference_utf8(text + at, length - at);
-            memcpy(again + n, taken ? text + at : "\xef\xbf\xbd",
-                   taken ? taken : 3);
-            n += taken ? taken : 3;
-        }
-        CHECK_BYTES(decoded, m, again, n);
-    }
-}
-
 /* UTF-8 */
 
 static void one_sequence(const unsigned char *bytes, size_t length)
@@ -1395,151 +1236,6 @@ static void test_utf8_bytes(void)
     }
 }
 
-/* Random documents */
-
-static char *random_value(char *to, const char *end, int depth);
-
-static char *random_space(char *to)
-{
-    while (unit_below(6) == 0)
-        *to++ = " \t\r\n"[unit_below(4)];
-    return to;
-}
-
-static char *random_string(char *to)
-{
-    static const char *const parts[] = {"a",
-                                        "b",
-                                        "\\n",
-                                        "\\\"",
-                                        "\\\\",
-                                        "\\/",
-                                        "\\u0041",
-                                        "\\b",
-                                        "\\ud800",
-                                        "\\udc00",
-                                        "\\uDBFF\\uDFFF",
-                                        "\xc3\xa9",
-                                        "\\u0000",
-                                        "\xf0\x9f\x98\x80",
-                                        "{",
-                                        "]",
-                                        "\\t",
-                                        "\\r\\f"};
-
-    *to++ = '"';
-    while (unit_below(5)) {
-        const char *part = parts[unit_below(COUNT(parts))];
-
-        to = strcpy(to, part) + strlen(part);
-    }
-    *to++ = '"';
-    return to;
-}
-
-static char *random_list(char *to, const char *end, int depth)
-{
-    int object = (int)unit_below(2);
-    size_t count = unit_below(5);
-
-    *to++ = object ? '{' : '[';
-    to = random_space(to);
-    for (size_t i = 0; i < count; i++) {
-        if (i > 0)
-            *to++ = ',';
-        to = random_space(to);
-        if (object) {
-            to = random_space(random_string(to));
-            *to++ = ':';
-        }
-        to = random_value(to, end, depth - 1);
-    }
-    *to++ = object ? '}' : ']';
-    return to;
-}
-
-static char *random_value(char *to, const char *end, int depth)
-{
-    static const char *const words[] = {"true", "false", "null"};
-    const char *word = words[unit_below(3)];
-
-    to = random_space(to);
-    switch (unit_below(depth > 0 && end - to > 2000 ? 6 : 4)) {
-    case 0:
-        to = random_string(to);
-        break;
-    case 1:
-        to += random_number(to);
-        break;
-    case 2:
-    case 3:
-        to = strcpy(to, word) + strlen(word);
-        break;
-    default:
-        to = random_list(to, end, depth);
-    }
-    return random_space(to);
-}
-
-/* Changes a text a little; gives its new length. */
-static size_t damage(char *text, size_t length)
-{
-    static const char bytes[] = "{}[]:,\"\\0123456789eE+-.tfnu \n\x01\x80\xc3";
-    size_t at = unit_below(length + 1), n;
-
-    switch (unit_below(4)) {
-    case 0: /* one byte becomes another */
-        if (at < length)
-            text[at] = bytes[unit_below(sizeof bytes)];
-        return length;
-    case 1: /* one more */
-        memmove(text + at + 1, text + at, length - at);
-        text[at] = bytes[unit_below(sizeof bytes)];
-        return length + 1;
-    case 2: /* some fewer */
-        n = unit_below(4);
-        if (n > length - at)
-            n = length - at;
-        memmove(text + at, text + at + n, length - at - n);
-        return length - n;
-    default: /* cut */
-        return at;
-    }
-}
-
-static void test_documents(void)
-{
-    static char text[100000];
-
-    unit_case("random documents against the reference");
-    for (uint64_t round = 0; unit_seed(round, 20000); round++) {
-        char *end = random_value(text, text + 10000, 8);
-        size_t length = (size_t)(end - text);
-
-        CHECK_INT(read_all(text, length).verdict, REFERENCE_ACCEPT);
-        agree(text, length);
-        while (unit_below(8)) {
-            length = damage(text, length);
-            agree(text, length);
-        }
-    }
-}
-
-static void test_strings_random(void)
-{
-    static char text[100000], want[100000];
-
-    unit_case("random strings decoded, against the reference");
-    for (uint64_t round = 0; unit_seed(round, 20000); round++) {
-        size_t length = (size_t)(random_string(text) - text) - 2, n;
-        struct json_token t = token_of(text + 1, length);
-
-        n = json_reference_decode(text + 1, length, want);
-        CHECK_INT(json_decode(&t, t.text), n);
-        CHECK_BYTES(t.text, n, want, n);
-    }
-}
-
 int main(void)
 {
     wall = unit_before_wall(BIG) + BIG;
@@ -1555,7 +1251,6 @@ int main(void)
     test_array_at();
     test_pick();
     test_pick_limits();
-    test_pick_random();
     test_decode();
     test_string();
     test_equal();
@@ -1563,13 +1258,9 @@ int main(void)
     test_decimal_values();
     test_decimal_grammar();
     test_decimal_long();
-    test_decimal_random();
     test_escape();
     test_escape_cut();
-    test_escape_random();
     test_utf8_code_points();
     test_utf8_bytes();
-    test_documents();
-    test_strings_random();
     return unit_end();
 }

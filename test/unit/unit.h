@@ -8,8 +8,7 @@
  *     return unit_end();            `N passed, N failed[, N skipped]`
  *
  * A case passes when none of its checks failed. Randomised tests take their
- * numbers from unit_random(); the seed of a failing case is printed, and
- * UNIT_SEED=N in the environment runs it again.
+ * numbers from unit_random(), which gives the same in each run.
  *
  * A source that includes this defines _DEFAULT_SOURCE first, for MAP_ANONYMOUS.
  */
@@ -31,7 +30,6 @@ static struct {
     int passed;
     int failed;
     int skipped;
-    uint64_t seed; /* of the randomised test that runs, or 0 */
     uint64_t random;
 } unit;
 
@@ -64,7 +62,6 @@ static inline void unit_case(const char *format, ...)
 
     unit_close();
     unit.open = 1;
-    unit.seed = 0;
     va_start(list, format);
     vsnprintf(unit.name, sizeof unit.name, format, list);
     va_end(list);
@@ -94,8 +91,6 @@ static inline int unit_failed(const char *file, int line, const char *what)
     if (++unit.failures > 5)
         return 0;
     printf("%s:%d: %s: %s", file, line, unit.name, what);
-    if (unit.seed)
-        printf(" [UNIT_SEED=%" PRIu64 "]", unit.seed);
     return 1;
 }
 
@@ -171,17 +166,6 @@ static inline uint64_t unit_random(void)
 static inline size_t unit_below(size_t n)
 {
     return (size_t)(unit_random() % n);
-}
-
-/* Begins the round `round` of a randomised case. Whether it is to run: with
- * UNIT_SEED set there is one round, of that seed. */
-static inline int unit_seed(uint64_t round, uint64_t rounds)
-{
-    const char *given = getenv("UNIT_SEED");
-
-    unit.seed = given ? strtoull(given, NULL, 10) : 20261122000000 + round;
-    unit.random = unit.seed;
-    return round < (given ? 1 : rounds);
 }
 
 static inline char *unit_pages(size_t length, size_t before, size_t after)
