@@ -16,18 +16,16 @@
 #define _GNU_SOURCE
 #include "texts.h"
 
-#include <arpa/inet.h>
+#include "test/unit/loopback.h"
+
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -1110,18 +1108,10 @@ static int can_trace(void)
 
 static void listen_here(void)
 {
-    struct sockaddr_in at = {.sin_family = AF_INET,
-                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t length = sizeof at;
+    unsigned port;
 
-    bench.listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
-                            0);
-    if (bench.listener < 0 ||
-        bind(bench.listener, (struct sockaddr *)&at, sizeof at) != 0 ||
-        listen(bench.listener, 8) != 0 ||
-        getsockname(bench.listener, (struct sockaddr *)&at, &length) != 0)
-        die(NULL, strerror(errno));
-    snprintf(bench.port, sizeof bench.port, "%d", ntohs(at.sin_port));
+    bench.listener = listen_on_loopback(SOCK_NONBLOCK | SOCK_CLOEXEC, &port);
+    snprintf(bench.port, sizeof bench.port, "%u", port);
     snprintf(bench.environment, sizeof bench.environment,
              "AWS_LAMBDA_RUNTIME_API=127.0.0.1:%s", bench.port);
 }

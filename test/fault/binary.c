@@ -12,13 +12,12 @@
  */
 #define _DEFAULT_SOURCE
 #include "test/fault/fault.h"
+#include "test/unit/loopback.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -81,23 +80,6 @@ static long now_ms(void)
 
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (long)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
-static int listen_at(unsigned *port)
-{
-    struct sockaddr_in a = {.sin_family = AF_INET};
-    socklen_t length = sizeof a;
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-
-    a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    if (fd < 0 || bind(fd, (struct sockaddr *)&a, length) != 0 ||
-        listen(fd, 16) != 0 ||
-        getsockname(fd, (struct sockaddr *)&a, &length) != 0) {
-        perror("binary");
-        exit(1);
-    }
-    *port = ntohs(a.sin_port);
-    return fd;
 }
 
 /* With -D the tracer is a grandchild: the child is bootstrap itself. */
@@ -237,7 +219,7 @@ static struct result run_binary(const char *injection)
 {
     struct result r = {.outcome = NOTHING};
     unsigned port;
-    int listener = listen_at(&port), status;
+    int listener = listen_on_loopback(0, &port), status;
     long begin_ms = now_ms();
 
     (void)unlink(trace); /* of the run before */

@@ -23,6 +23,7 @@
 #include "soak_clock.h"
 #include "test/lambda/base.h"
 #include "test/lambda/text.h"
+#include "test/unit/loopback.h"
 #include "test/unit/unit.h"
 
 #include "http.h"
@@ -30,11 +31,9 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <signal.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -227,20 +226,11 @@ static void be_patient(int fd)
 
 static void listen_anywhere(void)
 {
-    struct sockaddr_in a = {.sin_family = AF_INET};
-    socklen_t length = sizeof a;
     int room = 65536; /* so that a large response has to wait for its reader */
 
-    a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    peer.listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (peer.listener < 0 ||
-        bind(peer.listener, (struct sockaddr *)&a, sizeof a) != 0 ||
-        listen(peer.listener, 16) != 0 ||
-        getsockname(peer.listener, (struct sockaddr *)&a, &length) != 0)
-        die("listen");
+    peer.listener = listen_on_loopback(SOCK_CLOEXEC, &peer.port);
     be_patient(peer.listener);
     (void)setsockopt(peer.listener, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
-    peer.port = ntohs(a.sin_port);
 }
 
 static void give(const void *bytes, size_t size)
