@@ -140,7 +140,6 @@ static void test_cases(void)
 #define S   "HTTP/1.1 200 OK\r\n"
 #define END "\r\nhello"
 #define C   S TE "\r\n" /* of 47 bytes */
-#define I   "HTTP/1.1 100 Continue\r\n\r\n"
 
 static void test_status_codes(void)
 {
