@@ -33,27 +33,27 @@ static const char *type_of(const char *name)
     return "application/octet-stream";
 }
 
-/* The status, and what to send. Several tags or ranges are passed over. RFC
- * 9110, section 14.1.2: "bytes=" first "-" [last], or "bytes=-" suffix. */
+/* The status, and what to send; all for what is no range, or several. RFC 9110,
+ * section 14.1.2: "bytes=" first "-" [last], or "bytes=-" suffix. */
 static int choose(const struct lambda_request *r, const char *tag, long *from,
                   long *to)
 {
-    char value[256] = "";
+    char value[256 + 20] = "";
     const char *p = value + 6;
     int64_t first = -1, last = INT32_MAX, size = *to;
 
-    if (lambda_header(r, "If-None-Match", value, sizeof value) > 0 &&
-        strcmp(*value == 'W' ? value + 2 : value, tag) == 0)
-        return 304;
-    if (lambda_header(r, "If-Range", value, sizeof value) != 0 ||
-        lambda_header(r, "Range", value, sizeof value) <= 0 ||
+    lambda_header(r, "If-None-Match", value, 256);
+    for (size_t i = 0; value[i] != '\0'; i++) /* of a list, any of them */
+        if (memcmp(value + i, tag, strlen(tag)) == 0)
+            return 304;
+    if (lambda_header(r, "If-Range", value, 256) != 0 ||
+        lambda_header(r, "Range", value, 256) <= 0 ||
         memcmp(value, "bytes=", 6) != 0 || size == 0)
         return size > 0 ? 200 : 204;
     p = *p == '-' ? p : http_decimal(p, INT32_MAX, &first);
-    if (!p || *p != '-')
+    if (!p || *p++ != '-')
         return 200;
-    if (*++p != '\0' || first < 0)
-        p = http_decimal(p, INT32_MAX, &last);
+    p = *p == '\0' && first >= 0 ? p : http_decimal(p, INT32_MAX, &last);
     if (!p || *p != '\0' || last < first)
         return 200;
     *from = first >= 0 ? first : last < size ? size - last : 0;

@@ -43,14 +43,17 @@ for path in a.txt large empty nothing; do
 done
 
 # Conditions.
-for condition in "$tag" "W/$tag"; do
+for condition in "$tag" "W/$tag" "\"x\", $tag" "W/\"x\",W/$tag , \"y\""; do
     : >$dir/body
     get /files/a.txt -H "If-None-Match: $condition"
     ok "If-None-Match: $condition" status 304
     ok "$condition: no body" [ ! -s $dir/body ]
     ok "$condition: its tag" header ETag "$tag"
 done
-answers 'If-None-Match: another' 200 'hello file' /files/a.txt -H 'If-None-Match: "x"'
+for condition in '"x"' "${tag%?}" "${tag%??}x\"" "$(printf '"%0255d"' 0)"; do
+    answers "If-None-Match: $condition" 200 'hello file' /files/a.txt \
+        -H "If-None-Match: $condition"
+done
 touch -d 1980-01-01 $dir/public/a.txt
 get /files/a.txt
 ok 'the time makes no other tag' header ETag "$tag"
