@@ -38,7 +38,7 @@ static const char *type_of(const char *name)
 static int choose(const struct lambda_request *r, const char *tag, long *from,
                   long *to)
 {
-    char value[256 + 20] = "";
+    char value[256 + 20] = ""; /* compared with a tag from any byte on */
     const char *p = value + 6;
     int64_t first = -1, last = INT32_MAX, size = *to;
 
