@@ -724,6 +724,8 @@ static void test_base64_vectors(void)
         unit_case("no base64: '%s'", bad[i]);
         CHECK_INT(http_base64_decode(out, bad[i], strlen(bad[i])), -1);
     }
+    unit_case("an empty text behind an unreadable page");
+    CHECK_INT(http_base64_decode(out, after_wall, 0), 0);
 }
 
 static void test_base64_bytes(void)
