@@ -9,7 +9,8 @@ command -v $clang >/dev/null || {
 }
 dir=build/coverage
 rm -rf $dir/profiles && mkdir -p $dir/profiles
-flags='-fprofile-instr-generate -fcoverage-mapping -fcoverage-mcdc -Wno-pgo-coverage'
+# Forked processes share their counters.
+flags='-fprofile-instr-generate -fprofile-update=atomic -fcoverage-mapping -fcoverage-mcdc -Wno-pgo-coverage'
 make -s B=$dir CC=$clang SANITIZE="$flags -fprofile-continuous" \
     $dir/test/json_test $dir/test/http_test $dir/test/log_test \
     $dir/fault/fault $dir/fault/pacing $dir/test/bootstrap.checked $dir/test/puppet.checked \
