@@ -25,6 +25,7 @@ import sys
 import tempfile
 import threading
 import time
+import traceback
 
 STALLED_S = 60
 WORDS = 200
@@ -55,22 +56,33 @@ def children(pid):
     found = []
     for name in os.listdir('/proc'):
         if name.isdigit():
-            try:
-                with open(f'/proc/{name}/stat') as file:
-                    fields = file.read().rpartition(')')[2].split()
-            except OSError:
-                continue
-            if int(fields[1]) == pid:
-                found.append((int(name), fields[0]))
+            state, parent = status_of(name)
+            if parent == pid:
+                found.append((int(name), state))
     return found
 
 
-def alive(pid):
+def status_of(pid):
+    """A process's state and parent; the state of one that is gone is Z. What
+    others call their programs need not be UTF-8."""
     try:
-        with open(f'/proc/{pid}/stat') as file:
-            return file.read().rpartition(')')[2].split()[0] != 'Z'
+        with open(f'/proc/{pid}/stat', 'rb') as file:
+            fields = file.read().rpartition(b')')[2].split()
+            return fields[0].decode(), int(fields[1])
     except OSError:
-        return False
+        return 'Z', 0
+
+
+def alive(pid):
+    return status_of(pid)[0] != 'Z'
+
+
+def signal_to(pid, number):
+    """To a process that may have ended by itself."""
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        pass
 
 
 def workers_of(pid):
@@ -346,7 +358,7 @@ def test_giving_up():
         for pid in set(workers_of(runtime.process.pid)) - killed:
             if api.asking:
                 killed.add(pid)
-                os.kill(pid, signal.SIGKILL)
+                signal_to(pid, signal.SIGKILL)
     status, log = runtime.ended()
     levels = [json.loads(line)['level'] for line in log.splitlines()]
     check('five deaths in a row without an event: the end', status == 1 and
@@ -466,8 +478,9 @@ def table():
         environment.stop()
 
 
-def soak(events):
+def soak():
     """Each event has its answer, whatever befalls other workers."""
+    events = int(sys.argv[sys.argv.index('--soak') + 1])
     random.seed(20261126)
     api = Api()
     runtime = Runtime(PUPPET, '8', api)
@@ -549,7 +562,7 @@ def fault_of(call, result, nth):
     traced = workers_of(runtime.process.pid)
     family = traced + [pid for parent in traced for pid in workers_of(parent)]
     for pid in traced:
-        os.kill(pid, signal.SIGTERM)
+        signal_to(pid, signal.SIGTERM)
     status, log = runtime.ended()
     check(f'{name}: it ends', status != 'hangs', log)
     check(f'{name}: no process is left',
@@ -559,16 +572,19 @@ def fault_of(call, result, nth):
 
 
 def main():
+    tests = (test_values, test_start, test_end, test_giving_up, test_refused,
+             test_process_1, test_crash, test_streams)
     if '--table' in sys.argv:
-        table()
+        tests = (table,)
     elif '--soak' in sys.argv:
-        soak(int(sys.argv[sys.argv.index('--soak') + 1]))
+        tests = (soak,)
     elif '--fault' in sys.argv:
-        fault()
-    else:
-        for test in (test_values, test_start, test_end, test_giving_up,
-                     test_refused, test_process_1, test_crash, test_streams):
+        tests = (fault,)
+    for test in tests:
+        try:
             test()
+        except Exception: # one failure, and the others are run
+            check(test.__name__, False, traceback.format_exc())
     skipped = f", {counts['skipped']} skipped" if counts['skipped'] else ''
     print(f"{counts['passed']} passed, {counts['failed']} failed{skipped}")
     return counts['failed'] > 0
