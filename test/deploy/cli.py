@@ -17,6 +17,8 @@ import sys
 def serve(path):
     from awscli import clidriver  # which makes its botocore to be found
     from botocore import loaders
+    # What each call would import for itself.
+    import awscli.formatter, awscli.handlers, awscli.text, botocore.httpsession
     import signal
 
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
