@@ -47,8 +47,8 @@
 /* All that the process keeps: there is one. In this order a start touches the
  * fewest pages. */
 struct runtime {
-    int faults; /* in a row */
-    int told;   /* in a worker: where its parent hears; else 0 */
+    int faults;    /* in a row */
+    int to_parent; /* in a worker: a pipe's descriptor; else 0 */
     struct http_connection connection;
     struct http_message message;
     struct http_stream stream;
@@ -747,8 +747,9 @@ static void begin_log(const struct invocation *in)
 }
 
 /* A worker tells its parent, in a byte, that it has initialised itself, and of
- * each event. A pipe that is full has said so already. */
-enum { READY = 'r', EVENT = 'e', ENDED = 'c' };
+ * each event; CHILD is the parent's own, from on_child(). A pipe that is full
+ * has said so already. */
+enum { READY = 'r', EVENT = 'e', CHILD = 'c' };
 
 static void send_byte(int fd, char byte)
 {
@@ -772,7 +773,7 @@ static void invoke(struct runtime *r)
         return;
     }
     r->faults = 0;
-    send_byte(r->told, EVENT);
+    send_byte(r->to_parent, EVENT);
     memcpy(id, request_id, length + 1);
     begin_log(&in);
     if (!invocation_id) {
@@ -809,7 +810,7 @@ static int serve(struct runtime *r, const char *api)
         answer(r, rc, "init", "");
         return 1;
     }
-    send_byte(r->told, READY);
+    send_byte(r->to_parent, READY);
     for (;;) {
         rc = http_next(&r->connection, &r->message);
         if (rc == 0)
@@ -838,9 +839,8 @@ static int serve(struct runtime *r, const char *api)
 struct workers {
     struct runtime *runtime;
     const char *api;
-    int parent; /* this process's id */
-    int told;   /* descriptors: workers write a byte to `told`, and the */
-    int heard;  /* parent reads it from `heard` */
+    int parent;                  /* this process's id */
+    int to_parent, from_workers; /* the ends of a pipe */
     int deaths; /* by signals, in a row, without an event between them */
     int count;
     pid_t pids[WORKERS_MAX]; /* 0 where there is none */
@@ -856,18 +856,18 @@ static int open_pipe(struct workers *w)
 
     if (pipe(ends) < 0)
         return -1;
-    w->heard = fcntl(ends[0], F_DUPFD_CLOEXEC, 3);
-    w->told = fcntl(ends[1], F_DUPFD_CLOEXEC, 3);
+    w->from_workers = fcntl(ends[0], F_DUPFD_CLOEXEC, 3);
+    w->to_parent = fcntl(ends[1], F_DUPFD_CLOEXEC, 3);
     (void)close(ends[0]);
     (void)close(ends[1]);
-    return w->heard < 0 ? -1 : fcntl(w->told, F_SETFL, O_NONBLOCK);
+    return w->from_workers < 0 ? -1 : fcntl(w->to_parent, F_SETFL, O_NONBLOCK);
 }
 
-/* Tells this process itself, which is reading. */
+/* Wakes wait_for_first(), which reads the other end. */
 static void on_child(int signal)
 {
     (void)signal;
-    send_byte(workers.told, ENDED);
+    send_byte(workers.to_parent, CHILD);
 }
 
 /* Waits until the first worker has initialised itself. 0, or -1: it has ended
@@ -879,13 +879,13 @@ static int wait_for_first(const struct workers *w)
 
     while (byte != READY) {
         /* Process 1 gets others' children, and a child may only be stopped. */
-        if (byte == ENDED && waitpid(w->pids[0], &status, WNOHANG) > 0) {
+        if (byte == CHILD && waitpid(w->pids[0], &status, WNOHANG) > 0) {
             if (WIFSIGNALED(status))
                 log_line(LAMBDA_FATAL, "worker", "",
                          "ended by a signal in its start");
             return -1;
         }
-        if (read(w->heard, &byte, 1) < 0)
+        if (read(w->from_workers, &byte, 1) < 0)
             byte = 0; /* interrupted */
     }
     return 0;
@@ -903,8 +903,8 @@ _Noreturn static void work(const struct workers *w)
 #endif
     if (getppid() != w->parent) /* it has ended meanwhile */
         _exit(1);
-    (void)close(w->heard);
-    w->runtime->told = w->told;
+    (void)close(w->from_workers);
+    w->runtime->to_parent = w->to_parent;
     _exit(serve(w->runtime, w->api));
 }
 
@@ -926,11 +926,11 @@ static int start_worker(struct workers *w, int i)
  * where that was the last of too many. */
 static int replace_worker(struct workers *w, int i)
 {
-    char heard[64];
+    char bytes[64];
     ssize_t n;
 
-    while ((n = read(w->heard, heard, sizeof heard)) > 0)
-        if (memchr(heard, EVENT, (size_t)n))
+    while ((n = read(w->from_workers, bytes, sizeof bytes)) > 0)
+        if (memchr(bytes, EVENT, (size_t)n))
             w->deaths = 0;
     if (++w->deaths == FAULTS_MAX) {
         log_line(LAMBDA_FATAL, "worker", "",
@@ -980,7 +980,7 @@ static int serve_with_workers(struct runtime *r, const char *api, int count)
     if (wait_for_first(w) < 0)
         return 1;
     on_signal(SIGCHLD, SIG_DFL);
-    (void)fcntl(w->heard, F_SETFL, O_NONBLOCK);
+    (void)fcntl(w->from_workers, F_SETFL, O_NONBLOCK);
     for (i = 1; i < count && start_worker(w, i) == 0; i++)
         continue;
     watch_workers(w);

@@ -429,7 +429,7 @@ int http_parse(struct http_message *m)
             m->reusable = 0;
         return 1;
     }
-    if (m->body > 0)
+    if (m->body > 0) /* the head is done: framing need not be kept */
         drop(m);
     return 0;
 }
