@@ -44,7 +44,7 @@ static int choose(const struct lambda_request *r, const char *tag, long *from,
 
     lambda_header(r, "If-None-Match", value, 256);
     for (size_t i = 0; value[i] != '\0'; i++) /* of a list, any of them */
-        if (memcmp(value + i, tag, strlen(tag)) == 0)
+        if (strcmp(value, "*") == 0 || memcmp(value + i, tag, strlen(tag)) == 0)
             return 304;
     if (lambda_header(r, "If-Range", value, 256) != 0 ||
         lambda_header(r, "Range", value, 256) <= 0 ||

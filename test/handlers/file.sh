@@ -43,14 +43,14 @@ for path in a.txt large empty nothing; do
 done
 
 # Conditions.
-for condition in "$tag" "W/$tag" "\"x\", $tag" "W/\"x\",W/$tag , \"y\""; do
+for condition in "$tag" "W/$tag" "\"x\", $tag" "W/\"x\",W/$tag , \"y\"" '*'; do
     : >$dir/body
     get /files/a.txt -H "If-None-Match: $condition"
     ok "If-None-Match: $condition" status 304
     ok "$condition: no body" [ ! -s $dir/body ]
     ok "$condition: its tag" header ETag "$tag"
 done
-for condition in '"x"' "${tag%?}" "${tag%??}x\"" "$(printf '"%0255d"' 0)"; do
+for condition in '"x"' '"*"' "${tag%?}" "${tag%??}x\"" "$(printf '"%0255d"' 0)"; do
     answers "If-None-Match: $condition" 200 'hello file' /files/a.txt \
         -H "If-None-Match: $condition"
 done

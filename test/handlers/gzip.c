@@ -39,7 +39,7 @@ int handler_invoke(const struct invocation *in, struct http_stream *out)
 {
     struct lambda_request r;
     char lines[8] = "20", delay[8] = "0.1", accept[256] = "", line[32], more;
-    double s; /* seconds between lines */
+    double q, s; /* gzip's weight; seconds between lines */
     z_stream z = {0};
     int n, rc = lambda_read_request(&r, in, out);
 
@@ -53,8 +53,8 @@ int handler_invoke(const struct invocation *in, struct http_stream *out)
         return http_answer(out, 400, "text/plain", "lines or delay?\n");
     http_answer(out, 200, "text/plain; charset=utf-8", "");
     http_header(out, "Vary", "Accept-Encoding");
-    if (weight(accept, "gzip", weight(accept, "*", 0)) >=
-            weight(accept, "identity", 0.001) && /* the least there is */
+    q = weight(accept, "gzip", weight(accept, "*", 0));
+    if (q > 0 && q >= weight(accept, "identity", 0) &&
         deflateInit2(&z, 6, 8, 31, 8, Z_DEFAULT_STRATEGY) == Z_OK)
         http_header(out, "Content-Encoding", "gzip");
     for (int i = 1; rc >= 0 && i <= n; i++) {

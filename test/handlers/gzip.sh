@@ -17,7 +17,7 @@ for accept in gzip 'gzip;q=0.001' 'gzip;q=0.5, identity;q=0.5' 'br, GZIP' 'br;q=
     coded "'$accept'" gzip " $accept"
 done
 for accept in '' identity 'gzip;q=0' 'gzip;q=0.000, *' '*;q=0' br gzipped 'br;q=1' \
-    'gzip;q=0.5, identity;q=0.9'; do
+    'gzip;q=0.5, identity;q=0.9' 'identity;q=0' 'identity;q=0, gzip;q=0'; do
     coded "'$accept'" '' " $accept"
 done
 for wrong in 'lines=0' 'lines=x' 'lines=-1' 'delay=-1' 'delay=nan' 'delay=inf' \

@@ -13,7 +13,7 @@
 
 static CURLM *multi; /* keeps the connection between invocations */
 static CURL *curl;
-static int64_t first_byte_s = 30;
+static int64_t first_byte_s;
 static int begun; /* the first byte of this answer has come */
 
 /* Takes what the upstream sent. What it says with a status other than 2xx is
@@ -33,14 +33,16 @@ int handler_init(struct http_stream *out, const struct json_token *options)
 {
     static const char amazon[] = "/etc/pki/tls/certs/ca-bundle.crt";
     static const char debian[] = "/etc/ssl/certs/ca-certificates.crt";
-    const char *url = getenv("UPSTREAM_URL"), *key = getenv("UPSTREAM_KEY");
-    const char *seconds = getenv("UPSTREAM_TIMEOUT"),
-               *ca = getenv("UPSTREAM_CA");
+    const char *url = getenv("UPSTREAM_URL");
+    const char *limit = getenv("UPSTREAM_TIMEOUT");
+    const char *key = getenv("UPSTREAM_KEY"), *ca = getenv("UPSTREAM_CA");
+    const char *end = http_decimal(limit ? limit : "30", 900, &first_byte_s);
     struct curl_slist *headers;
 
     (void)options;
-    if (seconds && !http_decimal(seconds, 900, &first_byte_s))
-        return lambda_fail(out, "Function.NoUpstream", "UPSTREAM_TIMEOUT?");
+    if (!end || *end != '\0' || first_byte_s == 0)
+        return lambda_fail(out, "Function.NoUpstream",
+                           "UPSTREAM_TIMEOUT: 1-900");
     if (!url || curl_global_init(CURL_GLOBAL_DEFAULT) != 0 ||
         !(multi = curl_multi_init()) || !(curl = curl_easy_init()))
         return lambda_fail(out, "Function.NoUpstream", "UPSTREAM_URL?");

@@ -125,9 +125,11 @@ post '{}'
 ok 'refused: 502' status 502
 build/lambda --invoke '{}' -- $dir/bootstrap >$dir/out 2>$dir/err
 ok 'no UPSTREAM_URL: it says so' grep -q UPSTREAM_URL $dir/err
-build/lambda --invoke '{}' --env "UPSTREAM_URL=$to" --env UPSTREAM_TIMEOUT=soon \
-    -- $dir/bootstrap >$dir/out 2>$dir/err
-ok 'a bad UPSTREAM_TIMEOUT: it says so' grep -q UPSTREAM_TIMEOUT $dir/err
+for limit in soon 0 5s; do
+    build/lambda --invoke '{}' --env "UPSTREAM_URL=$to" --env UPSTREAM_TIMEOUT=$limit \
+        -- $dir/bootstrap >$dir/out 2>$dir/err
+    ok "UPSTREAM_TIMEOUT=$limit: it says so" grep -q UPSTREAM_TIMEOUT $dir/err
+done
 proxy
 post '{"do":"refuses","status":401}'
 ok 'the key is in no log' not grep -r k-123 $dir/log $dir/body

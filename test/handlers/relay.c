@@ -8,15 +8,15 @@
 #include <unistd.h>
 
 #define GRACE_MS 500 /* to end after SIGTERM, and at the deadline */
-
-static int64_t heartbeat_s = 15;
+static int64_t heartbeat_s;
 
 int handler_init(struct http_stream *out, const struct json_token *options)
 {
     const char *seconds = getenv("RELAY_HEARTBEAT");
+    const char *end = http_decimal(seconds ? seconds : "15", 900, &heartbeat_s);
 
     (void)options;
-    if (seconds && (!http_decimal(seconds, 900, &heartbeat_s) || !heartbeat_s))
+    if (!end || *end != '\0' || heartbeat_s == 0)
         return lambda_fail(out, "Function.NoSeconds", "RELAY_HEARTBEAT: 1-900");
     if (!getenv("RELAY_COMMAND"))
         return lambda_fail(out, "Function.NoCommand", "RELAY_COMMAND?");
