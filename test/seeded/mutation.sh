@@ -37,8 +37,8 @@ prepare() {
         return
     gcc -o $dir/$file/none $dir/$file.s $dir/$file/*.o &&
         { $dir/$file/none >$dir/$file/log && times; } >$dir/$file/times || return
-    # In seconds: a mutant may need ten times the CPU time, and is then in a loop.
-    awk -F '[ ms]+' 'NR == 2 { printf "%d\n", 10 * (60 * $1 + $2) + 10 }' \
+    # In seconds: a mutant that needs four times the CPU time is in a loop.
+    awk -F '[ ms]+' 'NR == 2 { printf "%d\n", 4 * (60 * $1 + $2) + 5 }' \
         $dir/$file/times >$dir/$file/limit
     awk -f test/seeded/mutation.awk $dir/$file.s >$done
 }
