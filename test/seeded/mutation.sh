@@ -2,8 +2,8 @@
 # Would the tests notice a wrong condition? Each conditional branch of http.c
 # and json.c, compiled without optimisation so that each condition has its own,
 # is taken always, and never: with that the unit test must fail, or else one of
-# the other fast tests. Two mutants are tested at a time; what is known of them
-# is kept until the product or its unit test changes.
+# the other fast tests. Eight are tested at a time, for many wait; what is known
+# of them is kept until the product or its unit test changes.
 #
 #     mutation.sh                  all of them
 #     mutation.sh 'FILE N HOW'     one: mutation.sh 'http 17 never'
@@ -150,7 +150,7 @@ done >$dir/todo
 if [ -s $dir/todo ]; then
     prepare_tree || stop
 fi
-xargs -P 2 -d '\n' -n 1 sh "$0" <$dir/todo
+xargs -P 8 -d '\n' -n 1 sh "$0" <$dir/todo
 
 for file in json http; do
     while IFS='	' read -r n where; do
