@@ -325,6 +325,7 @@ picture: $(PRODUCT) $(B)/lambda $(ZIP) $(P)/test/hello.zip
 # is a file with what `make bench` printed now
 BENCH_OUTPUT =
 figures: $(ZIP) $(P)/test/hello.zip
+	@! command -v aarch64-linux-gnu-gcc >/dev/null || $(MAKE) -s ARCH=arm64 zip >/dev/null
 	@if command -v python3 >/dev/null; then \
 	    python3 test/tools/figures.py $(BENCH_OUTPUT); \
 	else \
